@@ -1,0 +1,1 @@
+"""Plain values and rules: imports nothing of ours but itself, no input or output, no clock."""

@@ -1,0 +1,174 @@
+"""What crosses the pipe between the daemon and the engine, both ways; imports no mlx.
+
+Frames are a 4-byte big-endian length and a MessagePack body. The engine sends one `Step` for
+each step of the batch, not one message a token: sixteen streams cost one write.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from worker.domain.messages import Kind, Mode, Sampling
+
+LENGTH_BYTES = 4
+MAX_FRAME_BYTES = 256 * 1024 * 1024
+
+
+class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
+    """Run a conversation. `row` is the daemon's name for it, never used twice.
+
+    `messages` are in the shape chat templates take, soft switches removed. `budget_tokens`
+    bounds the reasoning; None leaves it to the model's profile. `grammar` is a checked
+    `response_format`. `generated` are the token ids that an earlier engine had already produced,
+    when this is a continuation: they are replayed, not sent again.
+    """
+
+    row: int
+    messages: list[dict[str, Any]]
+    mode: Mode
+    budget_tokens: int | None = None
+    sampling: Sampling = Sampling()
+    grammar: dict[str, Any] | None = None
+    tools: list[dict[str, Any]] = []
+    tool_choice: str | dict[str, Any] | None = None
+    owner: str = ""
+    generated: list[int] = []
+
+
+class Cancel(Struct, frozen=True, tag=True):
+    """Stop a row at the next step; it answers with `Done` and what it has."""
+
+    row: int
+    reason: Literal["cancelled", "deadline"] = "cancelled"
+
+
+class Shutdown(Struct, frozen=True, tag=True):
+    """Leave at once; the daemon has drained what it wanted to keep."""
+
+
+ToEngine: TypeAlias = Submit | Cancel | Shutdown
+
+
+class ModelInfo(Struct, frozen=True, kw_only=True):
+    """What the loaded model is and can do, for the card and for admission."""
+
+    name: str
+    thinking: Literal["native", "scaffolded"]
+    context_tokens: int
+    parameters: int
+    weights_bytes: int
+    kv_bytes_per_token: int
+    quantization: str
+    fingerprint: str
+    default_budget_tokens: int
+    max_rows: int
+    blas: str
+
+
+class Ready(Struct, frozen=True, tag=True):
+    """The model is loaded; sent once, first."""
+
+    model: ModelInfo
+    load_s: float
+
+
+class Loading(Struct, frozen=True, tag=True):
+    """Progress of loading, so that a watchdog knows that the engine lives."""
+
+    what: str
+    fraction: float
+
+
+class Text(Struct, frozen=True, tag=True, omit_defaults=True):
+    """Text of one kind that row produced in this step."""
+
+    row: int
+    kind: Kind
+    text: str
+
+
+class State(Struct, frozen=True, tag=True, omit_defaults=True):
+    """A row changed what it is doing."""
+
+    row: int
+    state: Literal["prefill", "thinking", "answering", "parked"]
+    prefilled: float | None = None
+
+
+class Done(Struct, frozen=True, tag=True, kw_only=True):
+    """A row ended. The texts were all sent before as `Text`."""
+
+    row: int
+    finish_reason: Literal["stop", "length", "tool_calls", "cancelled", "deadline"]
+    prompt_tokens: int
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    completion_tokens: int = 0
+    tool_calls: list[dict[str, Any]] = []
+    note: str = ""
+
+
+class Failed(Struct, frozen=True, tag=True, omit_defaults=True):
+    """A row could not run; `code` is one of the contract's."""
+
+    row: int
+    code: str
+    message: str
+    field: str | None = None
+
+
+RowEvent: TypeAlias = Text | State | Done | Failed
+
+
+class Step(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
+    """Everything that happened since the last one.
+
+    `tokens` are the ids each row produced (row, ids), kept by the daemon so that a row can go on
+    in a new engine. Speeds are this step's: prompt tokens prefilled and the seconds it took, rows
+    decoded and the seconds.
+    """
+
+    events: list[RowEvent] = []
+    tokens: list[tuple[int, list[int]]] = []
+    prefill_tokens: int = 0
+    prefill_s: float = 0.0
+    decode_rows: int = 0
+    decode_s: float = 0.0
+    live_kv_bytes: int = 0
+
+
+class Beat(Struct, frozen=True, tag=True):
+    """The engine is alive and idle."""
+
+
+class Fatal(Struct, frozen=True, tag=True):
+    """The engine can't start; it exits after this."""
+
+    code: str
+    message: str
+
+
+FromEngine: TypeAlias = Ready | Loading | Step | Beat | Fatal
+
+_encoder = msgspec.msgpack.Encoder()
+_to_engine: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)
+_from_engine: msgspec.msgpack.Decoder[FromEngine] = msgspec.msgpack.Decoder(FromEngine)
+
+
+def frame(message: ToEngine | FromEngine) -> bytes:
+    """Encode one message with its length in front."""
+    body = _encoder.encode(message)
+    return len(body).to_bytes(LENGTH_BYTES, "big") + body
+
+
+def decode_to_engine(body: bytes) -> ToEngine:
+    """Decode the body of a frame the daemon wrote."""
+    return _to_engine.decode(body)
+
+
+def decode_from_engine(body: bytes) -> FromEngine:
+    """Decode the body of a frame the engine wrote."""
+    return _from_engine.decode(body)

@@ -1,0 +1,1 @@
+"""What was accepted and what was answered, on disk; imports neither paho nor mlx."""

@@ -1,0 +1,1 @@
+"""Whether thinking pays for a question: features, classifier, explanation; loads no model."""

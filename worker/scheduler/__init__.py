@@ -1,0 +1,1 @@
+"""Who runs next: lanes, fairness, deadlines, speeds; decides, never computes."""
