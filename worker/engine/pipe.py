@@ -6,15 +6,31 @@ each step of the batch, not one message a token: sixteen streams cost one write.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from worker.domain.messages import Kind, Mode, Sampling
 
+if TYPE_CHECKING:
+    import socket
+
 LENGTH_BYTES = 4
-MAX_FRAME_BYTES = 256 * 1024 * 1024
+_READ_BYTES = 1 << 20
+
+
+class EngineOptions(Struct, frozen=True, kw_only=True):
+    """What an engine is started with. `model_path` is a local directory; nothing is fetched."""
+
+    model_name: str
+    model_path: str
+    rows: int = 16
+    prefill_tokens_busy: int = 256
+    prefill_tokens_idle: int = 2048
+    threads: int | None = None
+    yarn_factor: int = 1
+    context_tokens: int | None = None
 
 
 class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
@@ -140,10 +156,6 @@ class Step(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     live_kv_bytes: int = 0
 
 
-class Beat(Struct, frozen=True, tag=True):
-    """The engine is alive and idle."""
-
-
 class Fatal(Struct, frozen=True, tag=True):
     """The engine can't start; it exits after this."""
 
@@ -151,11 +163,29 @@ class Fatal(Struct, frozen=True, tag=True):
     message: str
 
 
-FromEngine: TypeAlias = Ready | Loading | Step | Beat | Fatal
+FromEngine: TypeAlias = Ready | Loading | Step | Fatal
 
 _encoder = msgspec.msgpack.Encoder()
 _to_engine: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)
 _from_engine: msgspec.msgpack.Decoder[FromEngine] = msgspec.msgpack.Decoder(FromEngine)
+
+
+def read_frame(connection: socket.socket) -> bytes | None:
+    """Read the body of one frame from a blocking socket; None at its end."""
+    header = _read_exactly(connection, LENGTH_BYTES)
+    if header is None:
+        return None
+    return _read_exactly(connection, int.from_bytes(header, "big"))
+
+
+def _read_exactly(connection: socket.socket, size: int) -> bytes | None:
+    received = bytearray()
+    while len(received) < size:
+        chunk = connection.recv(min(size - len(received), _READ_BYTES))
+        if not chunk:
+            return None
+        received += chunk
+    return bytes(received)
 
 
 def frame(message: ToEngine | FromEngine) -> bytes:

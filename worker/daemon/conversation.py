@@ -1,0 +1,109 @@
+"""From a request and its session to what the model reads and what the router judges; pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from worker.domain.thinking import without_switches
+from worker.router.judge import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.domain.messages import Message, Request
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+
+
+def conversation(history: Sequence[Message], request: Request) -> tuple[Message, ...]:
+    """Return the whole conversation, soft switches taken out, system messages first.
+
+    A request's own system message replaces the session's.
+    """
+    new = without_switches(request.messages)
+    systems = [message for message in new if message.role == "system"]
+    earlier = list(without_switches(history))
+    if systems:
+        earlier = [message for message in earlier if message.role != "system"]
+    rest = [message for message in new if message.role != "system"]
+    return (*systems, *earlier, *rest)
+
+
+def for_template(
+    messages: Sequence[Message], context: dict[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Return the conversation in the shape chat templates take.
+
+    Documents and live values stand right before the last user message's text, behind everything
+    that stays the same from turn to turn, so that a change of them costs no cached prefix.
+    """
+    written = [_for_template(message) for message in messages]
+    if context:
+        for message in reversed(written):
+            if message["role"] == "user":
+                message["content"] = f"{_written_context(context)}\n\n{message['content']}"
+                break
+    return written
+
+
+def question(messages: Sequence[Message], request: Request) -> Question:
+    """Return what the router judges: the user's own words and the structure of the rest."""
+    asked = [message.content or "" for message in messages if message.role == "user"]
+    answers = [message.content or "" for message in messages if message.role == "assistant"]
+    documents = _written_context(request.context) if request.context else ""
+    return Question(
+        text=asked[-1] if asked else "",
+        earlier=tuple(asked[:-1]),
+        last_answer=answers[-1] if answers else "",
+        documents_chars=len(documents),
+        documents_numbers=len(_NUMBER.findall(documents)),
+        has_tools=bool(request.tools),
+        wants_schema=request.response_format is not None,
+        lane=request.lane,
+    )
+
+
+def characters(messages: Sequence[Message], context: dict[str, Any] | None) -> int:
+    """How long the conversation is, roughly, before anybody tokenizes it."""
+    written = len(_written_context(context)) if context else 0
+    return written + sum(len(message.content or "") for message in messages)
+
+
+def _for_template(message: Message) -> dict[str, Any]:
+    written: dict[str, Any] = {"role": message.role, "content": message.content or ""}
+    if message.name is not None:
+        written["name"] = message.name
+    if message.tool_call_id is not None:
+        written["tool_call_id"] = message.tool_call_id
+    if message.tool_calls:
+        written["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": call.type,
+                "function": {
+                    "name": call.function.name,
+                    "arguments": _arguments(call.function.arguments),
+                },
+            }
+            for call in message.tool_calls
+        ]
+    return written
+
+
+def _arguments(text: str) -> Any:
+    # Templates write arguments as JSON themselves; a text would be quoted twice.
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+def _written_context(context: dict[str, Any]) -> str:
+    parts = []
+    for name, value in context.items():
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        parts.append(f"{name}:\n{text}")
+    return "\n\n".join(parts)

@@ -1,0 +1,113 @@
+"""What leaves the daemon: final replies, streams, dead letters; decides nothing about them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from worker.domain.messages import ErrorBody, Progress, Reply, ReplyRoute, StreamPart
+from worker.transport import codec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from worker.domain.errors import ThinkqError
+    from worker.domain.messages import Json
+    from worker.journal.store import Journal
+    from worker.transport.packets import Outgoing
+    from worker.transport.topics import Topics
+
+    Publish = Callable[[Outgoing], asyncio.Future[None]]
+
+_log = structlog.get_logger(__name__)
+
+
+class Delivery:
+    """Publishes, and tells the journal when a final reply has arrived at the broker.
+
+    Args:
+        publish: Hands a message to the connection; done when the broker has it.
+        topics: Names.
+        journal: Learns what was delivered.
+        show_reasoning: Whether thoughts may go on the wire at all.
+
+    """
+
+    def __init__(
+        self, publish: Publish, topics: Topics, journal: Journal, *, show_reasoning: bool = True
+    ) -> None:
+        self._publish = publish
+        self._topics = topics
+        self._journal = journal
+        self.show_reasoning = show_reasoning
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def reply(self, client: str, key: bytes, reply: Reply, routes: Sequence[ReplyRoute]) -> None:
+        """Publish a recorded final reply on each of its routes, until the broker has it."""
+        self._in_background(self._deliver(client, key, reply, routes))
+
+    def refuse(self, error: ThinkqError, request_id: str, route: ReplyRoute) -> asyncio.Future[None]:
+        """Publish an error for something that was never accepted and has no record."""
+        return self._publish(codec.encode_reply(error_reply(error, request_id), route))
+
+    def part(self, part: StreamPart, routes: Sequence[ReplyRoute]) -> None:
+        """Publish a piece of a stream."""
+        for route in routes:
+            self._publish(codec.encode_part(part, route))
+
+    def progress(self, progress: Progress, routes: Sequence[ReplyRoute]) -> None:
+        """Publish where a streamed request stands."""
+        for route in routes:
+            self._publish(codec.encode_progress(progress, route))
+
+    def control_reply(self, body: dict[str, Json], route: ReplyRoute) -> None:
+        """Answer a control message."""
+        self._publish(codec.encode_control_reply(body, route))
+
+    def dead_letter(
+        self, client: str, error: ThinkqError, *, request_id: str, history: Sequence[str] = ()
+    ) -> asyncio.Future[None]:
+        """Report to the operator a request that was given up on."""
+        body = {
+            "id": request_id,
+            "client": client,
+            "status": "error",
+            "error": error_body(error),
+            "history": list(history),
+        }
+        _log.warning("dead_letter", client=client, id=request_id, code=error.code)
+        return self._publish(codec.encode_dead(body, self._topics.dead(client)))
+
+    async def finish(self, timeout_s: float) -> None:
+        """Wait for what is under way, so that nothing is cut off at the end."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+
+    async def _deliver(
+        self, client: str, key: bytes, reply: Reply, routes: Sequence[ReplyRoute]
+    ) -> None:
+        await asyncio.gather(*(self._publish(codec.encode_reply(reply, to)) for to in routes))
+        await self._journal.delivered(client, key)
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The record stays undelivered, and the next start publishes it again.
+            _log.error("delivery_failed", error=str(error))
+
+
+def error_body(error: ThinkqError) -> ErrorBody:
+    """Return an error in the shape the contract gives it."""
+    return ErrorBody(error.code, error.message, error.retry_after_ms, error.field)
+
+
+def error_reply(error: ThinkqError, request_id: str, **known: Json) -> Reply:
+    """Return the final reply that says what went wrong."""
+    return Reply(id=request_id, status="error", error=error_body(error), **known)

@@ -1,0 +1,105 @@
+"""One request on its way through the daemon: what it waits for, what it has said so far."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from worker.domain.messages import Kind, Lane, Mode, ReplyRoute, Request, Route, Timing
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from worker.domain.errors import ThinkqError
+    from worker.sessions import Session
+
+
+class Stage(Enum):
+    """Where a job is."""
+
+    WAITING = auto()
+    RUNNING = auto()
+    ENDED = auto()
+
+
+class Job:
+    """The daemon's record of one accepted request.
+
+    Args:
+        row: Its name in the scheduler and in the engine.
+        request: What was accepted.
+        routes: Where its reply goes: more than one when a duplicate named another.
+        arrived: On the monotonic clock, in seconds.
+
+    """
+
+    def __init__(
+        self, row: int, request: Request, routes: tuple[ReplyRoute, ...], arrived: float
+    ) -> None:
+        self.row = row
+        self.request = request
+        self.routes = list(routes)
+        self.arrived = arrived
+        self.stage = Stage.WAITING
+        self.attempts = 0
+        self.stopped: ThinkqError | None = None
+        self.mode: Mode | None = None
+        self.route: Route | None = None
+        self.remember: Mode | None = None
+        self.session: Session | None = None
+        self.budget_tokens: int | None = None
+        self.parts: dict[Kind, list[str]] = defaultdict(list)
+        self.generated: list[int] = []
+        self.progress_seq = 0
+        self.expiry: asyncio.TimerHandle | None = None
+        self._started: float | None = None
+        self._first_token: float | None = None
+        self._first_answer: float | None = None
+
+    @property
+    def lane(self) -> Lane:
+        """The request's lane."""
+        return self.request.lane
+
+    @property
+    def deadline(self) -> float | None:
+        """When nobody can use the answer any more, on the monotonic clock; None for never."""
+        wanted = self.request.deadline_ms
+        return None if wanted is None else self.arrived + wanted / 1000
+
+    def text(self, kind: Kind) -> str:
+        """All the text of a kind so far."""
+        return "".join(self.parts[kind])
+
+    def begin(self, now: float) -> None:
+        """Note that the job got its row."""
+        self.stage = Stage.RUNNING
+        if self._started is None:
+            self._started = now
+
+    def add(self, kind: Kind, text: str, now: float) -> int:
+        """Note a piece of text; return its sequence number within its kind."""
+        if self._first_token is None:
+            self._first_token = now
+        if self._first_answer is None and kind is not Kind.REASONING:
+            self._first_answer = now
+        self.parts[kind].append(text)
+        return len(self.parts[kind]) - 1
+
+    def held_row_s(self, now: float) -> float:
+        """Seconds since the job got its row."""
+        return now - (self._started or now)
+
+    def timing(self, now: float) -> Timing:
+        """Return the reply's `timing`, as of now."""
+        started = now if self._started is None else self._started
+        return Timing(
+            queue_ms=self._since(started) or 0.0,
+            first_token_ms=self._since(self._first_token),
+            first_answer_ms=self._since(self._first_answer),
+            total_ms=self._since(now) or 0.0,
+        )
+
+    def _since(self, moment: float | None) -> float | None:
+        return None if moment is None else round((moment - self.arrived) * 1000, 2)

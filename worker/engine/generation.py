@@ -1,0 +1,341 @@
+"""The batch: rows in mlx-lm's BatchGenerator, put in, closed, cut and taken out between steps.
+
+Everything here runs on the engine's one thread. `Generation.step` is one decode step for every
+live row and at most one chunk of prefill; whoever calls it looks at its inbox in between.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+from mlx_lm.generate import BatchGenerator
+from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
+from msgspec import Struct
+from msgspec.structs import replace
+
+from worker.domain.errors import ContextTooLong, ThinkqError
+from worker.domain.messages import Mode
+from worker.engine.pipe import Cancel, Failed, RowEvent, State, Step, Submit
+from worker.engine.prompts import PromptWriter
+from worker.engine.row import Next, Row
+from worker.engine.sampling import seeded_sampler, shared_sampler
+from worker.engine.structured import GrammarProcessor, Grammars, shortest_closing
+from worker.engine.tools import call_grammar, describe
+
+if TYPE_CHECKING:
+    from worker.engine.models import LoadedModel
+    from worker.engine.sampling import Sampler
+
+_SPARE_TOKENS = 64
+_KV_COUNT_EVERY = 32
+_PROGRESS_TOKENS = 512
+
+
+class Limits(Struct, frozen=True):
+    """How much runs at once: rows, and prompt tokens a step while rows decode and while none do."""
+
+    rows: int = 16
+    prefill_tokens_busy: int = 256
+    prefill_tokens_idle: int = 2048
+
+
+class Generation:
+    """All rows of one model.
+
+    Args:
+        loaded: The model, its tokenizer and its profile.
+        limits: How much runs at once.
+
+    """
+
+    def __init__(self, loaded: LoadedModel, limits: Limits) -> None:
+        self._loaded = loaded
+        self._limits = limits
+        profile = loaded.profile
+        self._writer = PromptWriter(
+            loaded.tokenizer,
+            native=profile.thinking == "native",
+            think_instruction=profile.think_instruction,
+            answer_instruction=profile.answer_instruction,
+        )
+        self._grammars = Grammars(loaded.tokenizer, loaded.vocabulary)
+        self._batch = BatchGenerator(
+            loaded.model,
+            max_tokens=loaded.context_tokens,
+            stop_tokens=[[token] for token in loaded.tokenizer.eos_token_ids],
+            completion_batch_size=limits.rows,
+            prefill_batch_size=limits.rows,
+            prefill_step_size=limits.prefill_tokens_idle,
+        )
+        self._waiting: deque[Row] = deque()
+        self._prefilling: dict[int, int] = {}
+        self._rows: dict[int, Row] = {}
+        self._processors: dict[int, GrammarProcessor] = {}
+        self._steps = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self._rows and not self._waiting
+
+    def close(self) -> None:
+        """Give back what the batch holds of the system's memory limits."""
+        self._batch.close()
+
+    def prepare(self, submit: Submit) -> Row:
+        """Render and tokenize a request. Touches no array, so another thread may do it.
+
+        Raises:
+            ContextTooLong: The prompt leaves no room for an answer.
+            BadSchema: Its grammar can't be enforced.
+
+        """
+        loaded, profile = self._loaded, self._loaded.profile
+        mode = submit.mode
+        row = self._row(submit, mode)
+        if row.grammar:
+            self._grammars.matcher(row.grammar)
+        if mode is Mode.THINK and row.reasoning_limit <= 0:
+            row = self._row(replace(submit, mode=Mode.NO_THINK), Mode.NO_THINK)
+        if row.completion_limit < 1:
+            limit = loaded.context_tokens - 1
+            raise ContextTooLong(
+                f"the conversation has {len(row.prompt)} tokens; "
+                f"the model {profile.name} reads at most {limit} and writes the rest"
+            )
+        return row
+
+    def _row(self, submit: Submit, mode: Mode) -> Row:
+        loaded, profile = self._loaded, self._loaded.profile
+        tools = [] if submit.tool_choice == "none" else submit.tools
+        knows_tools = loaded.tokenizer.has_tool_calling
+        messages = submit.messages
+        if tools and not knows_tools:
+            messages = describe(messages, tools)
+        offered = tools if knows_tools else None
+        tokens = self._writer.conversation(messages, mode, offered)
+        room = loaded.context_tokens - len(tokens)
+        if mode is Mode.THINK:
+            room -= _SPARE_TOKENS
+        wanted = submit.sampling.max_tokens or profile.max_tokens(mode)
+        calls = call_grammar(tools, submit.tool_choice, native=knows_tools)
+        return Row(submit, tokens, loaded.tokenizer, profile, min(wanted, room), calls)
+
+    def submit(self, row: Row) -> None:
+        """Queue a prepared row; it enters the batch at the next step that has room for it."""
+        self._waiting.append(row)
+
+    def cancel(self, cancel: Cancel) -> list[RowEvent]:
+        """End a row with what it has; nothing happens if it already ended."""
+        row = self._rows.get(cancel.row)
+        events: list[RowEvent] = []
+        if row is not None:
+            row.finish_reason = cancel.reason
+            self._take_out(row)
+        else:
+            row = next((waiting for waiting in self._waiting if waiting.row == cancel.row), None)
+            if row is None:
+                return events
+            row.finish_reason = cancel.reason
+            self._waiting.remove(row)
+        row.finish(events)
+        return events
+
+    def step(self) -> Step:
+        """Decode one token for each live row, prefill one chunk, and say what came of it."""
+        events: list[RowEvent] = []
+        tokens: list[tuple[int, list[int]]] = []
+        decoding = len(self._rows) > len(self._prefilling)
+        chunk = (
+            self._limits.prefill_tokens_busy if decoding else self._limits.prefill_tokens_idle
+        )
+        self._batch.prefill_step_size = chunk
+        self._let_in(chunk, events)
+        with self._batch.stats() as stats:
+            prompts, responses = self._batch.next()
+        by_uid = {row.uid: row for row in self._rows.values()}
+        for progress in prompts:
+            self._note_prefill(by_uid.get(progress.uid), progress, events)
+        for response in responses:
+            row = by_uid.get(response.uid)
+            if row is not None:
+                before = len(row.generated)
+                self._take(row, response, events)
+                tokens.append((row.row, row.generated[before:]))
+        self._steps += 1
+        return Step(
+            events=events,
+            tokens=tokens,
+            prefill_tokens=stats.prompt_tokens,
+            prefill_s=stats.prompt_time,
+            decode_rows=len(responses),
+            decode_s=stats.generation_time,
+            live_kv_bytes=(
+                self._batch.prompt_cache_nbytes if self._steps % _KV_COUNT_EVERY == 1 else 0
+            ),
+        )
+
+    def _let_in(self, chunk: int, events: list[RowEvent]) -> None:
+        # While rows decode, a chunk of prompt is the longest pause their streams will see: let in
+        # what fits into one chunk, or a single longer prompt.
+        room = chunk - sum(self._prefilling.values())
+        while self._waiting and len(self._rows) < self._limits.rows:
+            row = self._waiting[0]
+            if self._prefilling and len(row.prompt) > room:
+                return
+            room -= len(row.prompt)
+            self._waiting.popleft()
+            self._enter(row, events)
+
+    def _enter(self, row: Row, events: list[RowEvent]) -> None:
+        following = self._replay(row)
+        if following is Next.FINISH:
+            row.finish(events)
+            return
+        if following is not Next.GO_ON:
+            closing, _ = self._closing(row, following)
+            row.accept_forced(closing, events)
+        self._rows[row.row] = row
+        events.append(State(row.row, "prefill"))
+        self._insert(row, [*row.prompt, *_real(row.generated)])
+
+    def _replay(self, row: Row) -> Next:
+        """Bring a row to where an earlier engine had it, without a word to the client."""
+        unheard: list[RowEvent] = []
+        following = Next.GO_ON
+        forced: list[int] = []
+        for token in row.submit.generated:
+            if token < 0:
+                forced.append(~token)
+                continue
+            if forced:
+                row.accept_forced(forced, unheard)
+                forced = []
+            following = row.accept(token, unheard)
+        if forced:
+            row.accept_forced(forced, unheard)
+            following = Next.GO_ON
+        return following
+
+    def _insert(
+        self,
+        row: Row,
+        tokens: list[int],
+        cache: list[Any] | None = None,
+        cached: list[int] | None = None,
+    ) -> None:
+        known = cached or []
+        processors = []
+        grammar = row.grammar
+        if grammar and row.phase == "answering":
+            matcher = self._grammars.matcher(grammar)
+            matcher.consume_tokens(row.generated[row.answer_begins :])
+            processors.append(GrammarProcessor(matcher, len(known) + len(tokens)))
+            self._processors[row.row] = processors[0]
+        (row.uid,) = self._batch.insert(
+            [tokens],
+            caches=[cache] if cache is not None else None,
+            all_tokens=[known],
+            samplers=[self._sampler(row)],
+            logits_processors=[processors],
+        )
+        self._prefilling[row.row] = len(tokens)
+
+    def _sampler(self, row: Row) -> Sampler:
+        parameters = self._loaded.profile.preset(row.submit.mode).overridden(row.submit.sampling)
+        seed = row.submit.sampling.seed
+        if seed is None or parameters.temperature == 0:
+            return shared_sampler(parameters)
+        return seeded_sampler(parameters, seed, row.sampled)
+
+    def _note_prefill(self, row: Row | None, progress: Any, events: list[RowEvent]) -> None:
+        if row is None:
+            return
+        if progress.end_of_prompt:
+            self._prefilling.pop(row.row, None)
+            events.extend(row.begin())
+            return
+        done, total = progress.progress
+        self._prefilling[row.row] = total - done
+        if total > _PROGRESS_TOKENS:
+            events.append(State(row.row, "prefill", prefilled=done / total))
+
+    def _take(self, row: Row, response: Any, events: list[RowEvent]) -> None:
+        following = row.accept(response.token, events)
+        if following is Next.GO_ON:
+            return
+        # At an end-of-turn token the batch has let go of the row, and its cache comes with it.
+        released = response.finish_reason is not None
+        if following is Next.FINISH:
+            if row.finish_reason == "length":
+                self._close_grammar(row, events)
+            row.finish(events)
+            if not released:
+                self._batch.remove([row.uid])
+            self._forget(row)
+            return
+        if released:
+            cache, known = response.prompt_cache, list(response.all_tokens)
+        else:
+            cache, known = self._batch.remove([row.uid], return_prompt_caches=True)[row.uid]
+        self._answer_after_thought(row, following, cache, list(known), events)
+
+    def _answer_after_thought(
+        self,
+        row: Row,
+        following: Next,
+        cache: list[Any],
+        known: list[int],
+        events: list[RowEvent],
+    ) -> None:
+        closing, replaced = self._closing(row, following)
+        if replaced and can_trim_prompt_cache(cache):
+            trim_prompt_cache(cache, replaced)
+            known = known[:-replaced]
+        # Unevaluated, it would keep the whole batch's KV cache alive.
+        mx.eval([layer.state for layer in cache])
+        row.accept_forced(closing, events)
+        self._insert(row, closing, cache, known)
+
+    def _closing(self, row: Row, following: Next) -> tuple[list[int], int]:
+        """Return the tokens that lead to the answer, and how many of the last ones they replace."""
+        ended_turn = row.generated[-1] in self._loaded.tokenizer.eos_token_ids
+        if not row.native:
+            bridge = self._writer.bridge()
+            return (bridge[1:] if ended_turn else bridge), 0
+        if following is Next.BEGIN_ANSWER:
+            return self._writer.literal("\n\n"), 0
+        if ended_turn:
+            row.generated.pop()
+        return self._writer.literal(self._loaded.profile.close_text), int(ended_turn)
+
+    def _close_grammar(self, row: Row, events: list[RowEvent]) -> None:
+        processor = self._processors.get(row.row)
+        if processor is None or processor.matcher.is_accepting():
+            return
+        text = shortest_closing(processor.matcher, self._grammars.tokenizer)
+        if text is None:
+            row.note = "the grammar could not be completed within the length"
+        else:
+            row.append_answer(text, events)
+            row.note = "completed by the grammar at the length's end"
+
+    def _take_out(self, row: Row) -> None:
+        self._batch.remove([row.uid])
+        self._forget(row)
+
+    def _forget(self, row: Row) -> None:
+        del self._rows[row.row]
+        self._prefilling.pop(row.row, None)
+        self._processors.pop(row.row, None)
+
+
+def failed(row: int, error: ThinkqError) -> Failed:
+    """Turn an error into the event that tells the daemon."""
+    return Failed(row, error.code, error.message, error.field)
+
+
+def _real(generated: list[int]) -> list[int]:
+    return [token if token >= 0 else ~token for token in generated]

@@ -1,0 +1,158 @@
+"""The engine's process: its inbox, its steps, its events; started by the supervisor.
+
+One thread owns everything of MLX and does nothing but steps. Another reads the pipe, and renders
+and tokenizes prompts on the way, so that a long prompt's tokenization delays no stream. When the
+pipe ends, the daemon is gone, and so is this process.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from worker.domain.errors import BadRequest, ThinkqError
+from worker.engine import blas
+from worker.engine.pipe import (
+    Cancel,
+    EngineOptions,
+    Failed,
+    Fatal,
+    FromEngine,
+    Loading,
+    Ready,
+    Shutdown,
+    Step,
+    Submit,
+    decode_to_engine,
+    frame,
+    read_frame,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from worker.engine.generation import Generation
+    from worker.engine.row import Row
+
+    Inbox = queue.SimpleQueue[Row | Cancel | Failed]
+
+
+def main(arguments: list[str]) -> int:
+    """Serve the pipe whose descriptor and options are the arguments, until it ends."""
+    connection = socket.socket(fileno=int(arguments[0]))
+    options = msgspec.json.decode(arguments[1], type=EngineOptions)
+    # Weights are local by now; a loader that would ask the network must fail instead.
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    # The daemon drains first and then closes the pipe; a signal to the group must not cut that.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    def send(message: FromEngine) -> None:
+        connection.sendall(frame(message))
+
+    try:
+        generation, ready = _load(options, send)
+    except _model_errors() as error:
+        send(Fatal("engine_failed", str(error)))
+        return 1
+    inbox: Inbox = queue.SimpleQueue()
+    reader = threading.Thread(
+        target=_read, args=(connection, inbox, generation), name="pipe", daemon=True
+    )
+    reader.start()
+    send(ready)
+    _serve(generation, inbox, send)
+    return 0
+
+
+def _model_errors() -> tuple[type[Exception], ...]:
+    from worker.engine.hub import ModelError
+
+    return (ModelError, OSError, ValueError)
+
+
+def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[Generation, Ready]:
+    report = blas.prepare(options.threads)
+    # Only now may MLX be imported: it takes the BLAS that is loaded by then.
+    from worker.engine import models
+    from worker.engine.generation import Generation, Limits
+
+    begun = time.monotonic()
+    loaded = models.load(
+        options.model_path,
+        name=options.model_name,
+        yarn_factor=options.yarn_factor,
+        context_tokens=options.context_tokens,
+        progress=lambda what, fraction: send(Loading(what, fraction)),
+    )
+    limits = Limits(
+        rows=options.rows,
+        prefill_tokens_busy=options.prefill_tokens_busy,
+        prefill_tokens_idle=options.prefill_tokens_idle,
+    )
+    info = models.describe(loaded, rows=options.rows, blas=report.name)
+    return Generation(loaded, limits), Ready(info, time.monotonic() - begun)
+
+
+def _read(connection: socket.socket, inbox: Inbox, generation: Generation) -> None:
+    while (body := read_frame(connection)) is not None:
+        message = decode_to_engine(body)
+        if isinstance(message, Shutdown):
+            break
+        inbox.put(_prepared(generation, message) if isinstance(message, Submit) else message)
+    # Nobody is left to hear what a running step still has to say.
+    os._exit(0)
+
+
+def _prepared(generation: Generation, submit: Submit) -> Row | Failed:
+    from jinja2 import TemplateError
+
+    try:
+        return generation.prepare(submit)
+    except ThinkqError as error:
+        return _failed(submit.row, error)
+    except TemplateError as error:
+        refusal = BadRequest(
+            f"messages: the model's chat template refuses them: {error}", field="messages"
+        )
+        return _failed(submit.row, refusal)
+
+
+def _failed(row: int, error: ThinkqError) -> Failed:
+    return Failed(row, error.code, error.message, error.field)
+
+
+def _serve(generation: Generation, inbox: Inbox, send: Callable[[FromEngine], None]) -> None:
+    while True:
+        if generation.idle:
+            _deal_with(inbox.get(), generation, send)
+        while not inbox.empty():
+            _deal_with(inbox.get(), generation, send)
+        if not generation.idle:
+            send(generation.step())
+
+
+def _deal_with(
+    message: Row | Cancel | Failed, generation: Generation, send: Callable[[FromEngine], None]
+) -> None:
+    if isinstance(message, Cancel):
+        events = generation.cancel(message)
+        if events:
+            send(Step(events=events))
+    elif isinstance(message, Failed):
+        send(Step(events=[message]))
+    else:
+        generation.submit(message)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

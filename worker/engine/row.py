@@ -1,0 +1,282 @@
+"""One request's way through its phases, token by token: thought, answer, tool calls.
+
+A row decides nothing about batches and runs no model: it is told each sampled token and says what
+must happen next. Replaying the tokens of an earlier engine through it restores its state.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from worker.domain.messages import Kind, Mode
+from worker.engine.pipe import Done, RowEvent, State, Submit, Text
+from worker.engine.text import TextStream
+
+if TYPE_CHECKING:
+    from mlx_lm.tokenizer_utils import TokenizerWrapper
+
+    from worker.engine.profiles import Profile
+
+    FinishReason = Literal["stop", "length", "tool_calls", "cancelled", "deadline"]
+
+_ANSWER_SHARE = 2
+_ANSWER_RESERVE_TOKENS = 256
+
+
+class Next(Enum):
+    """What a row needs after a token."""
+
+    GO_ON = auto()
+    CLOSE_THOUGHT = auto()
+    """The thought is over its budget: put the closing tokens in and go on with the answer."""
+    BEGIN_ANSWER = auto()
+    """The thought ended by itself, and something must be put in before the answer begins."""
+    FINISH = auto()
+
+
+class Row:
+    """The state of one request in the batch.
+
+    Args:
+        submit: What the daemon asked for.
+        prompt: Token ids of the rendered conversation.
+        tokenizer: The model's.
+        profile: How the model thinks.
+        completion_limit: The most tokens it may sample, thought and answer together.
+        calls: The grammar of tool calls, where the model has no format of its own for them or
+            must make one.
+
+    """
+
+    def __init__(
+        self,
+        submit: Submit,
+        prompt: list[int],
+        tokenizer: TokenizerWrapper,
+        profile: Profile,
+        completion_limit: int,
+        calls: dict[str, Any] | None = None,
+    ) -> None:
+        self.submit = submit
+        self.prompt = prompt
+        self.native = profile.thinking == "native"
+        self.calls = calls
+        self.grammar = calls or submit.grammar
+        self.completion_limit = completion_limit
+        self.reasoning_limit = _reasoning_limit(submit, profile, completion_limit)
+        self.phase: Literal["thinking", "answering", "tool"] = (
+            "thinking" if submit.mode is Mode.THINK else "answering"
+        )
+        self.uid = -1
+        self.cached_tokens = 0
+        self.sampled = 0
+        self.reasoning_tokens = 0
+        self.generated: list[int] = []
+        self.answer_begins = 0
+        self.tool_calls: list[dict[str, Any]] = []
+        self.finish_reason: FinishReason = "stop"
+        self.note = ""
+        self._tokenizer = tokenizer
+        self._eos = tokenizer.eos_token_ids
+        self._control = set(tokenizer.all_special_ids) | set(self._eos)
+        self._think_start = tokenizer.think_start_id if self.native else None
+        self._think_end = tokenizer.think_end_id if self.native else None
+        self._tool_start = _single(tokenizer.tool_call_start_tokens)
+        self._tool_end = _single(tokenizer.tool_call_end_tokens)
+        self._begun = False
+        self._interrupted: Literal["thinking", "answering", "tool"] = "answering"
+        self._called = ""
+        self._tool_text = TextStream(tokenizer)
+        self._reasoning_text = TextStream(tokenizer)
+        self._answer_text = TextStream(tokenizer, submit.sampling.stop)
+
+    @property
+    def row(self) -> int:
+        """The daemon's name for this row."""
+        return self.submit.row
+
+    def begin(self) -> list[RowEvent]:
+        """Say, once, which phase the row begins in, when its prompt has been read."""
+        if self._begun:
+            return []
+        self._begun = True
+        return [State(self.row, _state(self.phase))]
+
+    def accept(self, token: int, events: list[RowEvent]) -> Next:
+        """Take one sampled token, add what it means to `events`, and say what comes next."""
+        self.generated.append(token)
+        self.sampled += 1
+        if self.phase == "thinking":
+            following = self._in_thought(token, events)
+        elif self.phase == "tool":
+            following = self._in_tool_call(token, events)
+        else:
+            following = self._in_answer(token, events)
+        if following is Next.GO_ON and self.sampled >= self.completion_limit:
+            self.finish_reason = "length"
+            return Next.FINISH
+        return following
+
+    def accept_forced(self, tokens: list[int], events: list[RowEvent]) -> None:
+        """Take tokens that were put in, not sampled: they end the thought and are not shown."""
+        self.generated.extend(~token for token in tokens)
+        self.answer_begins = len(self.generated)
+        if self.phase == "thinking":
+            self._end_thought(events)
+
+    def finish(self, events: list[RowEvent]) -> None:
+        """Give out what was held back, and the end."""
+        self._emit(Kind.REASONING, self._reasoning_text.finish(), events)
+        self._answer(self._answer_text.finish(), events)
+        if self.phase == "tool" or self._called:
+            self._add_tool_call(self._called + self._tool_text.finish(), events)
+        if self.tool_calls and self.finish_reason == "stop":
+            self.finish_reason = "tool_calls"
+        events.append(
+            Done(
+                row=self.row,
+                finish_reason=self.finish_reason,
+                prompt_tokens=len(self.prompt),
+                cached_tokens=self.cached_tokens,
+                reasoning_tokens=self.reasoning_tokens,
+                completion_tokens=self.sampled,
+                tool_calls=self.tool_calls,
+                note=self.note,
+            )
+        )
+
+    def _in_thought(self, token: int, events: list[RowEvent]) -> Next:
+        if token == self._think_end:
+            self._end_thought(events)
+            return Next.BEGIN_ANSWER if self.grammar else Next.GO_ON
+        if token in self._eos:
+            if self.tool_calls:
+                self._end_thought(events)
+                return Next.FINISH
+            # A native model that ends its turn inside the thought still owes an answer.
+            return Next.CLOSE_THOUGHT if self.native else Next.BEGIN_ANSWER
+        if token == self._tool_start:
+            self._begin_tool_call()
+            return Next.GO_ON
+        self.reasoning_tokens += 1
+        if token not in self._control and token != self._think_start:
+            self._emit(Kind.REASONING, self._reasoning_text.add(token), events)
+        return (
+            Next.CLOSE_THOUGHT if self.reasoning_tokens >= self.reasoning_limit else Next.GO_ON
+        )
+
+    def _in_answer(self, token: int, events: list[RowEvent]) -> Next:
+        if token in self._eos:
+            return Next.FINISH
+        if token == self._think_start:
+            return self._reopen_thought(events)
+        if token == self._tool_start:
+            self._begin_tool_call()
+            return Next.GO_ON
+        if token not in self._control and token != self._think_end:
+            self._answer(self._answer_text.add(token), events)
+        return Next.FINISH if self._answer_text.stopped else Next.GO_ON
+
+    def _in_tool_call(self, token: int, events: list[RowEvent]) -> Next:
+        ended = token in self._eos
+        if token == self._tool_end or ended:
+            text = self._called + self._tool_text.finish()
+            self._called = ""
+            self._add_tool_call(text, events)
+            self.phase = self._interrupted
+            return Next.FINISH if ended else Next.GO_ON
+        if token not in self._control:
+            self._called += self._tool_text.add(token)
+        return Next.GO_ON
+
+    def append_answer(self, text: str, events: list[RowEvent]) -> None:
+        """Add text that completes the answer without having been sampled."""
+        self._answer(self._answer_text.finish() + text, events)
+
+    def _answer(self, text: str, events: list[RowEvent]) -> None:
+        # An answer that is bound to be a call is one from its first character on.
+        if self._called or (self.calls is not None and text.startswith("{")):
+            self._called += text
+        else:
+            self._emit(Kind.ANSWER, text, events)
+
+    def _reopen_thought(self, events: list[RowEvent]) -> Next:
+        # After its thought was closed, or where it was told not to, the model begins another one:
+        # it gets what is left of the budget, and its text never reaches the answer.
+        self.phase = "thinking"
+        if self.reasoning_tokens >= self.reasoning_limit:
+            return Next.CLOSE_THOUGHT
+        events.append(State(self.row, "thinking"))
+        return Next.GO_ON
+
+    def _end_thought(self, events: list[RowEvent]) -> None:
+        self._emit(Kind.REASONING, self._reasoning_text.finish(), events)
+        self._reasoning_text = TextStream(self._tokenizer)
+        self.phase = "answering"
+        events.append(State(self.row, "answering"))
+
+    def _begin_tool_call(self) -> None:
+        self._interrupted = self.phase
+        self.phase = "tool"
+        self._called = ""
+        self._tool_text = TextStream(self._tokenizer)
+
+    def _add_tool_call(self, text: str, events: list[RowEvent]) -> None:
+        parsed = self._parsed(text)
+        if not parsed:
+            # What can't be read as a call is not thrown away: the client sees it as text.
+            self._emit(Kind.ANSWER, text, events)
+            return
+        for call in parsed:
+            self.add_call(call.get("name", ""), call.get("arguments", {}), events)
+
+    def _parsed(self, text: str) -> list[dict[str, Any]]:
+        try:
+            if self.calls is not None:
+                parsed = msgspec.json.decode(text)
+            else:
+                parsed = self._tokenizer.tool_parser(text, self.submit.tools)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, SyntaxError):
+            return []
+        calls = parsed if isinstance(parsed, list) else [parsed]
+        return [call for call in calls if isinstance(call, dict) and call.get("name")]
+
+    def add_call(self, name: str, arguments: Any, events: list[RowEvent]) -> None:
+        """Record one tool call, in OpenAI's shape, and stream it whole."""
+        written = arguments if isinstance(arguments, str) else _json(arguments)
+        call = {
+            "id": f"call_{self.row}_{len(self.tool_calls)}",
+            "type": "function",
+            "function": {"name": name, "arguments": written},
+        }
+        self.tool_calls.append(call)
+        self._emit(Kind.TOOL, _json(call), events)
+
+    def _emit(self, kind: Kind, text: str, events: list[RowEvent]) -> None:
+        if text:
+            events.append(Text(self.row, kind, text))
+
+
+def _reasoning_limit(submit: Submit, profile: Profile, completion_limit: int) -> int:
+    if submit.mode is Mode.NO_THINK:
+        return 0
+    wanted = submit.budget_tokens
+    budget = profile.default_budget_tokens if wanted is None else wanted
+    # Whatever the thought costs, something is left for the answer: it never ends in a thought.
+    reserve = max(1, min(completion_limit // _ANSWER_SHARE, _ANSWER_RESERVE_TOKENS))
+    return max(0, min(budget, completion_limit - reserve))
+
+
+def _state(phase: str) -> Literal["thinking", "answering"]:
+    return "thinking" if phase == "thinking" else "answering"
+
+
+def _single(tokens: tuple[int, ...] | None) -> int | None:
+    return tokens[0] if tokens is not None and len(tokens) == 1 else None
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

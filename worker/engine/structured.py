@@ -1,0 +1,142 @@
+"""Answers bound to a schema or grammar while they are decoded, by llguidance; knows no requests.
+
+A `GrammarProcessor` sits on the rows that need one and masks what the grammar forbids next. It
+must see each token before the next mask, so its row waits for the token's value; other rows
+don't.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import llguidance.hf
+import mlx.core as mx
+import numpy as np
+from llguidance import LLMatcher, LLTokenizer
+from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
+
+from worker.domain.errors import BadSchema
+
+if TYPE_CHECKING:
+    from mlx_lm.tokenizer_utils import TokenizerWrapper
+
+_FIELD = "response_format"
+_CLOSING_BYTES = (b'"', b"}", b"]", b"0", b":", b",", b"e", b"l", b"s", b"u", b"a", b"{", b"[")
+_MAX_CLOSING_TOKENS = 256
+# A free choice of whitespace lets a small model write blank lines until it runs out of tokens.
+_JSON_OPTIONS: dict[str, Any] = {"whitespace_flexible": False}
+
+
+class Grammars:
+    """Compiles what `response_format` may hold for one model's vocabulary.
+
+    Args:
+        tokenizer: The loaded model's tokenizer.
+        vocabulary: The width of the model's logits, which may exceed the tokenizer's.
+
+    """
+
+    def __init__(self, tokenizer: TokenizerWrapper, vocabulary: int) -> None:
+        self.tokenizer: LLTokenizer = llguidance.hf.from_tokenizer(
+            tokenizer._tokenizer,  # noqa: SLF001 - llguidance takes the Hugging Face object itself
+            n_vocab=vocabulary,
+            eos_token=sorted(tokenizer.eos_token_ids),
+        )
+        self._compiled = lru_cache(maxsize=64)(self._compile)
+
+    def matcher(self, response_format: dict[str, Any]) -> LLMatcher:
+        """Return a fresh matcher at the grammar's start.
+
+        Raises:
+            BadSchema: The schema or grammar can't be enforced; the message says why.
+
+        """
+        grammar = self._compiled(json.dumps(response_format, sort_keys=True))
+        return LLMatcher(self.tokenizer, grammar)
+
+    def _compile(self, serialized: str) -> str:
+        grammar = _grammar_of(json.loads(serialized))
+        error = LLMatcher.validate_grammar(grammar, self.tokenizer)
+        if error:
+            raise BadSchema(f"{_FIELD}: {_first_line(error)}", field=_FIELD)
+        return grammar
+
+
+def _grammar_of(response_format: dict[str, Any]) -> str:
+    kind = response_format["type"]
+    try:
+        if kind == "json_object":
+            return LLMatcher.grammar_from_json_schema({"type": "object"}, defaults=_JSON_OPTIONS)
+        if kind == "json_schema":
+            schema = response_format["json_schema"]
+            return LLMatcher.grammar_from_json_schema(
+                schema.get("schema", schema), defaults=_JSON_OPTIONS
+            )
+        if kind == "regex":
+            return LLMatcher.grammar_from_regex(response_format["regex"])
+        return LLMatcher.grammar_from_lark(response_format["grammar"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadSchema(f"{_FIELD}: {_first_line(str(error))}", field=_FIELD) from error
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "can't be compiled"
+
+
+class GrammarProcessor:
+    """A logits processor of one row, in mlx-lm's calling convention.
+
+    Args:
+        matcher: At the grammar's start.
+        prompt_length: How many tokens the row's context holds before the bound text begins.
+            What comes after them has been sampled under the grammar.
+
+    """
+
+    def __init__(self, matcher: LLMatcher, prompt_length: int) -> None:
+        self.matcher = matcher
+        self._consumed = prompt_length
+        self._bitmask = allocate_token_bitmask(1, 0)
+
+    def __call__(self, context: mx.array, logits: mx.array) -> mx.array:
+        """Mask the logits, shape (1, vocabulary), by what may follow the context."""
+        length = context.shape[0]
+        if length > self._consumed:
+            for token in context[self._consumed :].tolist():
+                self.matcher.consume_token(token)
+            self._consumed = length
+        vocabulary = logits.shape[-1]
+        if self._bitmask.shape[1] * 32 < vocabulary:
+            self._bitmask = allocate_token_bitmask(1, vocabulary)
+        fill_next_token_bitmask(self.matcher, self._bitmask)
+        bits = np.unpackbits(self._bitmask.view(np.uint8), bitorder="little")[:vocabulary]
+        return mx.where(mx.array(bits.astype(bool)), logits, -mx.inf)
+
+
+def shortest_closing(matcher: LLMatcher, tokenizer: LLTokenizer) -> str | None:
+    """Return a short text that completes what the matcher has consumed, or None.
+
+    It is greedy: forced text where the grammar leaves no choice, else the first character that
+    is allowed of those that end values. Found in a few steps for JSON; a grammar that needs more
+    than that is left open, and the caller says so.
+    """
+    matcher = matcher.deep_copy()
+    closing: list[int] = []
+    candidates = [
+        tokens[0] for text in _CLOSING_BYTES if len(tokens := tokenizer.tokenize_bytes(text)) == 1
+    ]
+    while not matcher.is_accepting():
+        forced = matcher.compute_ff_tokens()
+        token = forced[0] if forced else _first_allowed(matcher, candidates)
+        if token is None or len(closing) >= _MAX_CLOSING_TOKENS:
+            return None
+        if not matcher.consume_token(token):
+            return None
+        closing.append(token)
+    return tokenizer.decode_str(closing)
+
+
+def _first_allowed(matcher: LLMatcher, candidates: list[int]) -> int | None:
+    return next((token for token in candidates if matcher.validate_tokens([token]) == 1), None)

@@ -1,0 +1,222 @@
+"""The daemon's side of the engine: starts it, watches it, starts it again; imports no mlx.
+
+MLX faults abort the process they happen in (out of memory, a lost GPU: mlx-lm #1909, mlx #3186),
+so the model lives in a child. Its death loses nothing: the rows it ran are named to the daemon,
+which submits them again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+import structlog
+
+from worker.engine.pipe import (
+    LENGTH_BYTES,
+    Cancel,
+    Done,
+    EngineOptions,
+    Failed,
+    FromEngine,
+    Loading,
+    ModelInfo,
+    Ready,
+    Shutdown,
+    Step,
+    Submit,
+    ToEngine,
+    decode_from_engine,
+    frame,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_FIRST_DELAY_S = 0.1
+_STOP_S = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Listener(Protocol):
+    """What the daemon wants to hear of an engine. All calls come on its event loop."""
+
+    def engine_ready(self, model: ModelInfo, load_s: float) -> None:
+        """The model is loaded."""
+
+    def engine_step(self, step: Step) -> None:
+        """Something happened to some rows."""
+
+    def engine_down(self, why: str, rows: Sequence[int]) -> None:
+        """The engine is gone; `rows` were in it and did not end. Another one is being started."""
+
+
+class Engine:
+    """One engine process after another.
+
+    Args:
+        options: What each is started with.
+        listener: Hears what comes of it.
+        start_timeout_s: How long loading may take without a sign of life.
+        step_timeout_s: How long live rows may be silent before the engine counts as hung.
+        restart_delay_max_s: Where the back-off between starts ends.
+
+    """
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        listener: Listener,
+        *,
+        start_timeout_s: float = 600.0,
+        step_timeout_s: float = 120.0,
+        restart_delay_max_s: float = 30.0,
+    ) -> None:
+        self._options = options
+        self._listener = listener
+        self._start_timeout_s = start_timeout_s
+        self._step_timeout_s = step_timeout_s
+        self._restart_delay_max_s = restart_delay_max_s
+        self._process: asyncio.subprocess.Process | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._live: set[int] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._why = ""
+        self._last_sign = 0.0
+        self._watchdog: asyncio.TimerHandle | None = None
+        self.ready = asyncio.Event()
+        self.starts = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the engine that runs now."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Begin to keep an engine running."""
+        self._task = asyncio.create_task(self._keep_running(), name="engine")
+
+    def submit(self, submit: Submit) -> None:
+        """Hand a row to the engine, which must be ready."""
+        if not self._live:
+            self._watch(self._step_timeout_s)
+        self._live.add(submit.row)
+        self._send(submit)
+
+    def cancel(self, cancel: Cancel) -> None:
+        """Ask for a row's end. It answers with `Done`, unless it has just ended by itself."""
+        if cancel.row in self._live:
+            self._send(cancel)
+
+    async def stop(self) -> None:
+        """End the engine, gently first."""
+        self._stopping = True
+        if self._process is not None and self._process.returncode is None:
+            self._send(Shutdown())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), _STOP_S)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._kill()
+
+    def _send(self, message: ToEngine) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(frame(message))
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    async def _keep_running(self) -> None:
+        delay = _FIRST_DELAY_S
+        while not self._stopping:
+            why = await self._run_one()
+            if self._stopping:
+                return
+            if self.ready.is_set():
+                delay = _FIRST_DELAY_S
+            self.ready.clear()
+            lost, self._live = sorted(self._live), set()
+            _log.warning("engine_down", why=why, rows=len(lost), restart_in_s=round(delay, 2))
+            self._listener.engine_down(why, lost)
+            # Jitter keeps several workers on one machine from starting in step.
+            await asyncio.sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
+            delay = min(delay * 2, self._restart_delay_max_s)
+
+    async def _run_one(self) -> str:
+        ours, theirs = socket.socketpair()
+        module = "stub" if self._options.model_name == "stub" else "process"
+        options = msgspec.json.encode(self._options).decode()
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                f"worker.engine.{module}",
+                str(theirs.fileno()),
+                options,
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        self.starts += 1
+        reader, self._writer = await asyncio.open_connection(sock=ours)
+        self._why = ""
+        try:
+            await self._listen(reader)
+        finally:
+            self._writer.close()
+            self._kill()
+            code = await self._process.wait()
+        ended = f"killed by signal {-code}" if code < 0 else f"exited with status {code}"
+        return self._why or ended
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        self._watch(self._start_timeout_s)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                size = int.from_bytes(await reader.readexactly(LENGTH_BYTES), "big")
+                self._hear(decode_from_engine(await reader.readexactly(size)))
+
+    def _hear(self, message: FromEngine) -> None:
+        self._last_sign = asyncio.get_running_loop().time()
+        if isinstance(message, Step):
+            for event in message.events:
+                if isinstance(event, Done | Failed):
+                    self._live.discard(event.row)
+            self._listener.engine_step(message)
+        elif isinstance(message, Ready):
+            self.ready.set()
+            self._listener.engine_ready(message.model, message.load_s)
+        elif isinstance(message, Loading):
+            _log.debug("engine_loading", what=message.what, fraction=message.fraction)
+        else:
+            self._why = message.message
+
+    def _watch(self, patience_s: float) -> None:
+        """Look again when the engine's patience could be over; a live row must show signs."""
+        loop = asyncio.get_running_loop()
+        self._last_sign = loop.time()
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        self._watchdog = loop.call_later(patience_s, self._check)
+
+    def _check(self) -> None:
+        self._watchdog = None
+        waited_for = self._live or not self.ready.is_set()
+        if not waited_for or self._stopping:
+            return
+        loop = asyncio.get_running_loop()
+        patience_s = self._step_timeout_s if self.ready.is_set() else self._start_timeout_s
+        left_s = patience_s - (loop.time() - self._last_sign)
+        if left_s <= 0:
+            self._why = f"no sign of life for {patience_s:g} s"
+            self._kill()
+        else:
+            self._watchdog = loop.call_later(left_s, self._check)

@@ -1,0 +1,131 @@
+"""Who is next: lanes with head starts, clients in turn, sessions in order; knows no clock.
+
+A lane's head start is what makes it urgent: the request that arrived first, counted from its
+arrival plus its lane's head start, is next. So a voice command overtakes any analytics request of
+the last two minutes, and one that has waited longer than that is overtaken no more: batch work
+always progresses. Within a lane the clients take turns, so a flood by one delays no other.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from worker.domain.messages import Lane
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+HEAD_START_S = {Lane.INTERACTIVE: 0.0, Lane.STANDARD: 20.0, Lane.BATCH: 120.0}
+"""Seconds a request of each lane lets a request of the first lane go ahead."""
+
+
+class Waiting(Struct, frozen=True):
+    """A request that waits: `arrived` is on the monotonic clock, in seconds."""
+
+    row: int
+    client: str
+    lane: Lane
+    arrived: float
+    session: str | None = None
+
+
+class Lanes:
+    """The requests that wait for a row, in the order in which they will get one."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[Lane, OrderedDict[str, deque[Waiting]]] = {
+            lane: OrderedDict() for lane in Lane
+        }
+        self._sessions: dict[str, deque[int]] = {}
+        self._by_row: dict[int, Waiting] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_row)
+
+    def __contains__(self, row: int) -> bool:
+        return row in self._by_row
+
+    def add(self, waiting: Waiting) -> None:
+        """Queue a request behind its client's others in its lane."""
+        clients = self._lanes[waiting.lane]
+        clients.setdefault(waiting.client, deque()).append(waiting)
+        self._by_row[waiting.row] = waiting
+        if waiting.session is not None:
+            self._sessions.setdefault(waiting.session, deque()).append(waiting.row)
+
+    def take(self, may_start: Callable[[Waiting], bool]) -> Waiting | None:
+        """Remove and return the next request, or None if none may start.
+
+        Args:
+            may_start: Asked of each candidate; one that may not is passed over and keeps its
+                place. A request whose session has an earlier one waiting is never a candidate.
+
+        """
+        chosen: Waiting | None = None
+        earliest = float("inf")
+        for lane in Lane:
+            candidate = next(self._candidates(lane, may_start), None)
+            if candidate is None:
+                continue
+            oldest = min(queue[0].arrived for queue in self._lanes[lane].values())
+            if oldest + HEAD_START_S[lane] < earliest:
+                chosen, earliest = candidate, oldest + HEAD_START_S[lane]
+        if chosen is not None:
+            self._lanes[chosen.lane].move_to_end(chosen.client)
+            self.remove(chosen.row)
+        return chosen
+
+    def remove(self, row: int) -> Waiting | None:
+        """Take a request out, wherever it stands; None if it does not wait."""
+        waiting = self._by_row.pop(row, None)
+        if waiting is None:
+            return None
+        clients = self._lanes[waiting.lane]
+        clients[waiting.client].remove(waiting)
+        if not clients[waiting.client]:
+            del clients[waiting.client]
+        if waiting.session is not None:
+            self._sessions[waiting.session].remove(row)
+            if not self._sessions[waiting.session]:
+                del self._sessions[waiting.session]
+        return waiting
+
+    def depth(self) -> dict[Lane, int]:
+        """How many wait in each lane."""
+        return {
+            lane: sum(len(queue) for queue in clients.values())
+            for lane, clients in self._lanes.items()
+        }
+
+    def of_client(self, client: str) -> int:
+        """How many requests of a client wait."""
+        return sum(len(clients.get(client, ())) for clients in self._lanes.values())
+
+    def ahead_of(self, row: int) -> int:
+        """Roughly how many stand before a request: those of its lane and of more urgent ones."""
+        waiting = self._by_row[row]
+        depth = self.depth()
+        more_urgent = sum(
+            depth[lane] for lane in Lane if HEAD_START_S[lane] < HEAD_START_S[waiting.lane]
+        )
+        own = sum(
+            other.arrived < waiting.arrived
+            for queue in self._lanes[waiting.lane].values()
+            for other in queue
+        )
+        return more_urgent + own
+
+    def _candidates(
+        self, lane: Lane, may_start: Callable[[Waiting], bool]
+    ) -> Iterator[Waiting]:
+        for queue in self._lanes[lane].values():
+            for waiting in queue:
+                if self._first_of_session(waiting) and may_start(waiting):
+                    yield waiting
+                    break
+
+    def _first_of_session(self, waiting: Waiting) -> bool:
+        return waiting.session is None or self._sessions[waiting.session][0] == waiting.row
