@@ -1,0 +1,82 @@
+"""The router that ships: certain rules first, then the classifier over the conversation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from worker.domain.messages import Mode
+from worker.router import explain, policy, rules
+from worker.router.classifier import probability
+from worker.router.conversation import leaning
+from worker.router.judge import Verdict
+
+if TYPE_CHECKING:
+    from worker.router.classifier import Classifier
+    from worker.router.judge import Question
+
+Weighed: TypeAlias = dict[str, int]
+Features: TypeAlias = tuple[tuple[str, float], ...]
+
+TURNS_BACK = 4
+"""How many earlier messages a chain of "and now …" is followed back."""
+
+SMALLEST_SHARE = 0.05
+"""Of a reference; what is left of it further back changes nothing."""
+
+CERTAIN_SCORE = 0.01
+"""The score of what a rule turns down."""
+
+
+class TrainedRouter:
+    """Judges by `rules`, then by a `Classifier`; `preset` sets what being wrong costs."""
+
+    def __init__(
+        self, classifier: Classifier, preset: policy.Preset = policy.Preset.BALANCED
+    ) -> None:
+        self._classifier = classifier
+        self._preset = preset
+        self._per_log_odds = classifier.model.unit / classifier.model.slope
+
+    def judge(self, question: Question) -> Verdict:
+        """Return the verdict on one question."""
+        certain = rules.certain_no_thinking(question.text)
+        if certain is not None:
+            return Verdict(
+                mode=Mode.NO_THINK, score=CERTAIN_SCORE, decided_by="rule", reason=certain
+            )
+        weighed = self._classifier.weigh(question.text)
+        log_odds = self._classifier.log_odds(weighed)
+        features = explain.in_words(
+            weighed, self._classifier.model.phrases, per_log_odds=self._per_log_odds
+        )
+        if question.earlier:
+            log_odds, features = self._in_conversation(question, weighed, log_odds, features)
+        score = round(probability(log_odds), 4)
+        mode = policy.choose(score, self._preset, question.lane)
+        return Verdict(
+            mode=mode,
+            score=score,
+            decided_by="classifier",
+            reason=explain.sentence(features, thinks=mode is Mode.THINK),
+            features=features,
+        )
+
+    def _in_conversation(
+        self, question: Question, weighed: Weighed, log_odds: float, features: Features
+    ) -> tuple[float, Features]:
+        """Move a message's log odds toward those of what it refers to."""
+        share = leaning(weighed)
+        moved = 0.0
+        for text in reversed(question.earlier[-TURNS_BACK:]):
+            if share < SMALLEST_SHARE:
+                break
+            topic = self._classifier.weigh(text)
+            own = leaning(topic)
+            moved += share * (1 - own) * (self._classifier.log_odds(topic) - log_odds)
+            share *= own
+        if not moved:
+            return log_odds, features
+        reference = (explain.REFERENCE, round(moved, 2))
+        return log_odds + moved, tuple(
+            sorted((*features, reference), key=lambda feature: -abs(feature[1]))
+        )
