@@ -76,7 +76,7 @@ class Jobs:
         default_mode: What `auto` means to the operator; `auto` leaves it to the router.
         budget_tokens: The operator's cap on every thought.
         clock: The monotonic clock, in seconds.
-        on_change: Called when queue, rows or model changed.
+        on_model: Called when a model has been loaded.
 
     """
 
@@ -92,7 +92,7 @@ class Jobs:
         default_mode: str = "auto",
         budget_tokens: int | None = None,
         clock: Callable[[], float],
-        on_change: Callable[[], None] = lambda: None,
+        on_model: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = journal
         self._router = router
@@ -103,7 +103,7 @@ class Jobs:
         self._default_mode = default_mode
         self._budget_tokens = budget_tokens
         self._clock = clock
-        self._on_change = on_change
+        self._on_model = on_model
         self._names = itertools.count()
         self._jobs: dict[int, Job] = {}
         self._by_key: dict[tuple[str, bytes], Job] = {}
@@ -114,6 +114,7 @@ class Jobs:
         self.model: ModelInfo | None = None
         self.engine: Engine | None = None
         self.draining = False
+        self._given_up = False
         self.answered = {Mode.THINK: 0, Mode.NO_THINK: 0}
         self.tokens_produced = 0
         self.failures = 0
@@ -147,9 +148,25 @@ class Jobs:
                 field="deadline_ms",
             )
 
-    def add(self, request: Request, routes: Sequence[ReplyRoute], arrived: float) -> None:
-        """Take a journaled request; it runs when the scheduler gives it a row."""
+    def add(
+        self,
+        request: Request,
+        routes: Sequence[ReplyRoute],
+        arrived: float,
+        *,
+        attempts: int = 0,
+    ) -> None:
+        """Take a journaled request; it runs when the scheduler gives it a row.
+
+        Args:
+            request: What was accepted.
+            routes: Where its reply goes.
+            arrived: On the monotonic clock, in seconds.
+            attempts: How many engines went down with it before.
+
+        """
         job = Job(next(self._names), request, tuple(routes), arrived)
+        job.attempts = attempts
         self._jobs[job.row] = job
         self._by_key[request.client, request.key] = job
         if job.deadline is not None:
@@ -194,7 +211,6 @@ class Jobs:
             job.begin(self._clock())
             self._running[job.row] = job
             self._in_background(self._start(job, engine))
-        self._on_change()
 
     def _may_start(self, waiting: Waiting) -> bool:
         job = self._jobs[waiting.row]
@@ -293,6 +309,7 @@ class Jobs:
         """Begin to give rows to the engine that has just loaded its model."""
         self.model = model
         _log.info("engine_ready", model=model.name, load_s=round(load_s, 2), blas=model.blas)
+        self._on_model()
         self.start_next()
 
     def engine_step(self, step: Step) -> None:
@@ -328,7 +345,6 @@ class Jobs:
                 self._in_background(self._bury(job, why))
             else:
                 self._wait_again(job)
-        self._on_change()
 
     def _wait_again(self, job: Job) -> None:
         self._running.pop(job.row, None)
@@ -489,10 +505,14 @@ class Jobs:
         """
         self.draining = True
         deadline = self._clock() + grace_s
-        while (self._running or self._tasks) and (left_s := deadline - self._clock()) > 0:
+        while not self._given_up and (self._running or self._tasks) and (left_s := deadline - self._clock()) > 0:
             ends = [*self._tasks] or [asyncio.create_task(asyncio.sleep(min(0.05, left_s)))]
             await asyncio.wait(ends, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
         return len(self._jobs)
+
+    def give_up(self) -> None:
+        """Stop waiting for what runs; all of it is handed back."""
+        self._given_up = True
 
     def _in_background(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)

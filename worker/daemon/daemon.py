@@ -1,0 +1,281 @@
+"""The daemon: builds the parts from the settings, joins them, runs until told to stop.
+
+Threads and processes, all of them: paho's network thread, this event loop, the journal's writer
+thread, and the engine's process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from worker.daemon.control import Control
+from worker.daemon.delivery import Delivery
+from worker.daemon.intake import Intake
+from worker.daemon.jobs import Jobs
+from worker.domain.policy import Limits
+from worker.engine.pipe import EngineOptions
+from worker.engine.supervisor import Engine
+from worker.journal.store import Journal
+from worker.observe import presence
+from worker.router.judge import load_router
+from worker.transport import codec
+from worker.transport.connection import Connection, State
+from worker.transport.options import BrokerOptions, TlsOptions
+from worker.transport.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.settings import Settings
+    from worker.transport.packets import Outgoing
+
+_METRICS_EVERY_S = 15.0
+_EXPIRE_EVERY_S = 300.0
+_GOODBYE_S = 3.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Daemon:
+    """One worker.
+
+    Args:
+        settings: What it was told.
+        model_path: The model's directory; nothing is fetched.
+
+    Raises:
+        JournalError: The data folder can't be used, or another daemon uses it.
+
+    """
+
+    def __init__(self, settings: Settings, model_path: str) -> None:
+        self._settings = settings
+        self._worker = settings.worker.id
+        self._incarnation = time.time_ns() // 1_000_000
+        self._topics = Topics(settings.topics.root, self._worker, settings.topics.group)
+        self._limits = Limits(
+            payload_bytes=settings.limits.payload_bytes,
+            metadata_bytes=settings.limits.metadata_bytes,
+            depth=settings.limits.depth,
+        )
+        self._stop = asyncio.Event()
+        self._presence: presence.Presence = "online"
+        self._why = "started"
+        self._tasks: list[asyncio.Task[None]] = []
+        self._journal = Journal.open(
+            settings.data_dir / "journal.sqlite", retention_s=settings.journal.retention_s
+        )
+        self._connection = Connection(
+            _broker_options(settings),
+            subscriptions=[*self._topics.request_filters(), self._topics.control_filter()],
+            on_message=lambda incoming: self._intake.message(incoming),
+            on_state=self._connection_changed,
+            birth=self._birth,
+            will=self._status_message("offline", "the connection was lost"),
+        )
+        self._delivery = Delivery(
+            self._connection.publish,
+            self._topics,
+            self._journal,
+            show_reasoning=settings.thinking.publish_reasoning,
+        )
+        self._jobs = Jobs(
+            journal=self._journal,
+            router=load_router(),
+            delivery=self._delivery,
+            worker=self._worker,
+            rows=settings.engine.max_rows,
+            queue_limit=(settings.limits.queued_requests, settings.limits.queued_per_client),
+            default_mode=settings.thinking.default_mode,
+            budget_tokens=settings.thinking.budget_tokens,
+            clock=time.monotonic,
+            on_model=self._announce,
+        )
+        self._engine = Engine(
+            _engine_options(settings, model_path),
+            self._jobs,
+            start_timeout_s=settings.engine.start_timeout_s,
+            step_timeout_s=settings.engine.step_timeout_s,
+            restart_delay_max_s=settings.engine.restart_backoff_max_s,
+        )
+        self._jobs.engine = self._engine
+        shared: dict[str, Any] = {
+            "topics": self._topics,
+            "limits": self._limits,
+            "reply_allow": settings.topics.reply_allow,
+            "journal": self._journal,
+            "jobs": self._jobs,
+            "delivery": self._delivery,
+        }
+        self._intake = Intake(
+            **shared, control=Control(**shared), acknowledge=self._connection.ack
+        )
+
+    async def run(self) -> None:
+        """Answer requests until a signal or `stop`, then drain."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
+        self._resume()
+        self._engine.start()
+        await self._connection.start()
+        self._tasks = [
+            asyncio.create_task(self._publish_metrics(), name="metrics"),
+            asyncio.create_task(self._expire_records(), name="expire"),
+        ]
+        _log.info(
+            "serving",
+            worker=self._worker,
+            broker=f"{self._settings.broker.host}:{self._settings.broker.port}",
+            root=self._settings.topics.root,
+            group=self._settings.topics.group,
+        )
+        try:
+            await self._stop.wait()
+        finally:
+            await self._shut_down()
+
+    def stop(self, why: str = "stopped") -> None:
+        """Begin to drain; a second time, stop waiting for what runs."""
+        if self._stop.is_set():
+            self._jobs.give_up()
+        self._why = why
+        self._stop.set()
+
+    def _resume(self) -> None:
+        """Take up what an earlier life of this worker accepted and did not finish."""
+        now, now_s = time.monotonic(), time.time()
+        backlog = self._journal.backlog()
+        for entry in backlog:
+            arrived = now - max(0.0, now_s - entry.request.arrived_at)
+            self._jobs.add(entry.request, entry.routes, arrived, attempts=entry.attempts)
+        undelivered = self._journal.undelivered()
+        for record in undelivered:
+            self._delivery.reply(record.client, record.key, record.reply, record.routes)
+        if backlog or undelivered:
+            _log.info("resumed", accepted=len(backlog), undelivered=len(undelivered))
+
+    async def _shut_down(self) -> None:
+        grace_s = self._settings.shutdown.grace_s
+        self._presence = "draining"
+        _log.info("draining", why=self._why, running=self._jobs.running, grace_s=grace_s)
+        self._connection.publish(self._status_message("draining", self._why))
+        handed_back = await self._jobs.drain(grace_s)
+        await self._delivery.finish(_GOODBYE_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._engine.stop()
+        self._presence = "offline"
+        await self._connection.stop(
+            [self._status_message("offline", self._why)], timeout_s=_GOODBYE_S
+        )
+        await self._journal.close()
+        _log.info("stopped", why=self._why, handed_back=handed_back)
+
+    def _connection_changed(self, state: State) -> None:
+        if state.connected:
+            _log.info("connected", session_present=state.session_present)
+
+    def _birth(self) -> Sequence[Outgoing]:
+        return [
+            self._status_message(self._presence, self._why),
+            codec.encode_retained(self._card(), self._topics.card()),
+        ]
+
+    def _announce(self) -> None:
+        for message in self._birth():
+            self._connection.publish(message)
+
+    def _card(self) -> dict[str, Any]:
+        return presence.card(
+            worker=self._worker,
+            model=self._jobs.model,
+            limits=self._limits,
+            rows=self._settings.engine.max_rows,
+            speeds=self._speeds(),
+        )
+
+    def _status_message(self, status: presence.Presence, why: str) -> Outgoing:
+        body = presence.status(
+            status, worker=self._worker, incarnation=self._incarnation, why=why
+        )
+        return codec.encode_retained(body, self._topics.status())
+
+    def _speeds(self) -> dict[str, float | None]:
+        speeds = self._jobs.speeds
+        return {
+            "prefill_tokens_per_s": _rounded(speeds.prefill_tokens_per_s),
+            "row_tokens_per_s": _rounded(speeds.row_tokens_per_s),
+        }
+
+    async def _publish_metrics(self) -> None:
+        last: dict[str, Any] | None = None
+        while True:
+            body = presence.metrics(
+                queue=self._jobs.lanes.depth(),
+                running=self._jobs.running,
+                accepted=self._intake.accepted,
+                refused=self._intake.refused,
+                answered=self._jobs.answered,
+                tokens=self._jobs.tokens_produced,
+                speeds=self._speeds(),
+                engine_starts=self._engine.starts,
+            )
+            if body != last and self._connection.connected:
+                message = codec.encode_retained(body, self._topics.metrics(), qos=0)
+                self._connection.publish(message)
+                last = body
+            await asyncio.sleep(_METRICS_EVERY_S)
+
+    async def _expire_records(self) -> None:
+        while True:
+            await asyncio.sleep(_EXPIRE_EVERY_S)
+            await self._journal.expire()
+
+
+def _broker_options(settings: Settings) -> BrokerOptions:
+    broker = settings.broker
+    tls = broker.tls
+    return BrokerOptions(
+        host=broker.host,
+        port=broker.port,
+        protocol=broker.protocol,
+        client_id=broker.client_id or f"thinkq-{settings.worker.id}",
+        username=broker.username,
+        password=settings.broker_password(),
+        keepalive_s=broker.keepalive_s,
+        session_expiry_s=broker.session_expiry_s,
+        receive_maximum=broker.receive_maximum,
+        tls=TlsOptions(
+            ca_file=_text(tls.ca_file), cert_file=_text(tls.cert_file), key_file=_text(tls.key_file)
+        )
+        if tls.enabled
+        else None,
+    )
+
+
+def _engine_options(settings: Settings, model_path: str) -> EngineOptions:
+    return EngineOptions(
+        model_name=settings.model.name,
+        model_path=model_path,
+        rows=settings.engine.max_rows,
+        prefill_tokens_busy=settings.engine.prefill_tokens_busy,
+        prefill_tokens_idle=settings.engine.prefill_tokens_idle,
+        threads=settings.engine.threads,
+        yarn_factor=settings.model.yarn_factor,
+        context_tokens=settings.model.context_tokens,
+    )
+
+
+def _text(path: object) -> str | None:
+    return None if path is None else str(path)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

@@ -1,0 +1,105 @@
+"""What the worker says of itself on its retained topics: status, card, metrics; values only."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+from worker import __version__
+from worker.domain.messages import SCHEMA_VERSION, Encoding, Lane, Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from worker.domain.policy import Limits
+    from worker.engine.pipe import ModelInfo
+
+Presence = Literal["online", "draining", "offline"]
+
+
+def status(
+    presence: Presence, *, worker: str, incarnation: int, why: str, model: str | None = None
+) -> dict[str, Any]:
+    """Return the body of the status topic.
+
+    `incarnation` pairs a birth with its will, so that a will of an earlier life that arrives late
+    can be told from a present one (as bdSeq in Sparkplug B, chapter 5).
+    """
+    return {
+        "status": presence,
+        "worker": worker,
+        "incarnation": incarnation,
+        "why": why,
+        "model": model,
+    }
+
+
+def card(
+    *,
+    worker: str,
+    model: ModelInfo | None,
+    limits: Limits,
+    rows: int,
+    speeds: Mapping[str, float | None],
+) -> dict[str, Any]:
+    """Return the body of the card: what this worker is and can do."""
+    return {
+        "worker": worker,
+        "version": __version__,
+        "schema_version": SCHEMA_VERSION,
+        "model": None if model is None else _model(model),
+        "modes": ["auto", *Mode],
+        "lanes": list(Lane),
+        "encodings": list(Encoding),
+        "limits": {
+            "payload_bytes": limits.payload_bytes,
+            "metadata_bytes": limits.metadata_bytes,
+            "depth": limits.depth,
+            "rows": rows,
+        },
+        "speeds": dict(speeds),
+    }
+
+
+def metrics(
+    *,
+    queue: Mapping[Lane, int],
+    running: int,
+    accepted: int,
+    refused: int,
+    answered: Mapping[Mode, int],
+    tokens: int,
+    speeds: Mapping[str, float | None],
+    engine_starts: int,
+) -> dict[str, Any]:
+    """Return the body of the metrics topic."""
+    return {
+        "queue": {str(lane): depth for lane, depth in queue.items()},
+        "running": running,
+        "accepted": accepted,
+        "refused": refused,
+        "answered": {str(mode): count for mode, count in answered.items()},
+        "tokens": tokens,
+        "speeds": dict(speeds),
+        "engine_starts": engine_starts,
+        "daemon_memory_bytes": _peak_memory_bytes(),
+    }
+
+
+def _model(model: ModelInfo) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "thinking": model.thinking,
+        "context_tokens": model.context_tokens,
+        "parameters": model.parameters,
+        "weights_bytes": model.weights_bytes,
+        "quantization": model.quantization,
+        "fingerprint": model.fingerprint,
+    }
+
+
+def _peak_memory_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts kilobytes, macOS bytes (getrusage(2) of each).
+    return peak if sys.platform == "darwin" else peak * 1024
