@@ -167,5 +167,3 @@ class Control:
 
 def _ids(jobs: Iterable[Job], stage: Stage) -> list[str]:
     return [job.request.id for job in jobs if job.stage is stage]
-
-

@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from worker.daemon.choice import Choice
 from worker.daemon.control import Control
 from worker.daemon.delivery import Delivery
 from worker.daemon.intake import Intake
 from worker.daemon.jobs import Jobs
+from worker.daemon.outcome import Outcome
 from worker.domain.policy import Limits
 from worker.engine.pipe import EngineOptions
 from worker.engine.supervisor import Engine
 from worker.journal.store import Journal
 from worker.observe import presence
 from worker.router.judge import load_router
+from worker.scheduler.speeds import Speeds
 from worker.transport import codec
 from worker.transport.connection import Connection, State
 from worker.transport.options import BrokerOptions, TlsOptions
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.settings import Settings
-    from worker.transport.packets import Outgoing
+    from worker.transport.packets import Incoming, Outgoing
 
 _METRICS_EVERY_S = 15.0
 _EXPIRE_EVERY_S = 300.0
@@ -73,7 +76,7 @@ class Daemon:
         self._connection = Connection(
             _broker_options(settings),
             subscriptions=[*self._topics.request_filters(), self._topics.control_filter()],
-            on_message=lambda incoming: self._intake.message(incoming),
+            on_message=self._received,
             on_state=self._connection_changed,
             birth=self._birth,
             will=self._status_message("offline", "the connection was lost"),
@@ -84,15 +87,21 @@ class Daemon:
             self._journal,
             show_reasoning=settings.thinking.publish_reasoning,
         )
+        speeds = Speeds()
+        self._outcome = Outcome(self._worker)
         self._jobs = Jobs(
             journal=self._journal,
-            router=load_router(),
+            choice=Choice(
+                load_router(),
+                speeds,
+                default_mode=settings.thinking.default_mode,
+                budget_tokens=settings.thinking.budget_tokens,
+            ),
+            outcome=self._outcome,
+            speeds=speeds,
             delivery=self._delivery,
-            worker=self._worker,
             rows=settings.engine.max_rows,
             queue_limit=(settings.limits.queued_requests, settings.limits.queued_per_client),
-            default_mode=settings.thinking.default_mode,
-            budget_tokens=settings.thinking.budget_tokens,
             clock=time.monotonic,
             on_model=self._announce,
         )
@@ -112,9 +121,7 @@ class Daemon:
             "jobs": self._jobs,
             "delivery": self._delivery,
         }
-        self._intake = Intake(
-            **shared, control=Control(**shared), acknowledge=self._connection.ack
-        )
+        self._intake = Intake(**shared, control=Control(**shared), acknowledge=self._connection.ack)
 
     async def run(self) -> None:
         """Answer requests until a signal or `stop`, then drain."""
@@ -178,6 +185,9 @@ class Daemon:
         await self._journal.close()
         _log.info("stopped", why=self._why, handed_back=handed_back)
 
+    def _received(self, incoming: Incoming) -> None:
+        self._intake.message(incoming)
+
     def _connection_changed(self, state: State) -> None:
         if state.connected:
             _log.info("connected", session_present=state.session_present)
@@ -195,16 +205,14 @@ class Daemon:
     def _card(self) -> dict[str, Any]:
         return presence.card(
             worker=self._worker,
-            model=self._jobs.model,
+            model=self._outcome.model,
             limits=self._limits,
             rows=self._settings.engine.max_rows,
             speeds=self._speeds(),
         )
 
     def _status_message(self, status: presence.Presence, why: str) -> Outgoing:
-        body = presence.status(
-            status, worker=self._worker, incarnation=self._incarnation, why=why
-        )
+        body = presence.status(status, worker=self._worker, incarnation=self._incarnation, why=why)
         return codec.encode_retained(body, self._topics.status())
 
     def _speeds(self) -> dict[str, float | None]:

@@ -48,7 +48,9 @@ class Delivery:
         """Publish a recorded final reply on each of its routes, until the broker has it."""
         self._in_background(self._deliver(client, key, reply, routes))
 
-    def refuse(self, error: ThinkqError, request_id: str, route: ReplyRoute) -> asyncio.Future[None]:
+    def refuse(
+        self, error: ThinkqError, request_id: str, route: ReplyRoute
+    ) -> asyncio.Future[None]:
         """Publish an error for something that was never accepted and has no record."""
         return self._publish(codec.encode_reply(error_reply(error, request_id), route))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.domain.errors import ForbiddenReplyTopic, ShuttingDown, ThinkqError
-from worker.journal.store import Answered, Dead, JournalError, Joined
+from worker.journal.store import Answered, Dead, Joined, JournalError
 from worker.sessions import open_session
 from worker.transport import codec
 
@@ -88,7 +88,7 @@ class Intake:
                 await self._request(incoming)
             except JournalError as error:
                 # Not acknowledged: the broker keeps it and sends it again.
-                _log.error("not_accepted", error=str(error))  # noqa: TRY400 - the sentence is enough
+                _log.error("not_accepted", error=str(error))
                 return
         self._acknowledge(incoming)
 

@@ -8,56 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
-import msgspec
 import structlog
 from msgspec import UNSET
 
-from worker.daemon import conversation
-from worker.daemon.delivery import error_reply
+from worker.daemon.choice import length_of
 from worker.daemon.job import Job, Stage
-from worker.domain.errors import (
-    BY_CODE,
-    Cancelled,
-    DeadlineExceeded,
-    DeadlineUnreachable,
-    EngineFailed,
-    Poisoned,
-    QueueFull,
-    ThinkqError,
-)
-from worker.domain.messages import (
-    FinishReason,
-    Kind,
-    Message,
-    Mode,
-    Progress,
-    Reply,
-    ReplyRoute,
-    Request,
-    Route,
-    StreamPart,
-    ToolCall,
-    Usage,
-)
-from worker.domain.thinking import find_switch, smallest_budget
-from worker.engine.pipe import Cancel, Done, Failed, ModelInfo, State, Step, Submit, Text
-from worker.router.decide import decide
+from worker.daemon.outcome import CANCELLED, EXPIRED, raised, session_after
+from worker.domain.errors import DeadlineUnreachable, Poisoned, QueueFull, ThinkqError
+from worker.domain.messages import Kind, Mode, Progress, StreamPart
+from worker.engine.pipe import Cancel, Done, State, Text
+from worker.journal.store import JournalError
 from worker.scheduler.lanes import Lanes, Waiting
-from worker.scheduler.speeds import Speeds, fit, mode_that_fits
-from worker.sessions import Session, open_session, with_turn
+from worker.scheduler.speeds import Speeds, fit
+from worker.sessions import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
+    from worker.daemon.choice import Choice
     from worker.daemon.delivery import Delivery
+    from worker.daemon.outcome import Outcome
+    from worker.domain.messages import Reply, ReplyRoute, Request
+    from worker.engine.pipe import ModelInfo, Step
     from worker.engine.supervisor import Engine
     from worker.journal.store import Journal
-    from worker.router.judge import Router
+    from worker.sessions import Session
 
 _POISON_ATTEMPTS = 2
-_MIN_THOUGHT_TOKENS = 1
 _JOURNAL_RETRY_S = 1.0
 
 _log = structlog.get_logger(__name__)
@@ -68,13 +47,12 @@ class Jobs:
 
     Args:
         journal: Where requests and replies are kept.
-        router: Judges what nobody decided.
+        choice: Chooses mode and budget.
+        outcome: Writes final replies.
+        speeds: Learns how fast the engine is.
         delivery: Publishes.
-        worker: This worker's name, as it stands in replies.
         rows: How many jobs run at once.
         queue_limit: How many may wait, in all and for one client.
-        default_mode: What `auto` means to the operator; `auto` leaves it to the router.
-        budget_tokens: The operator's cap on every thought.
         clock: The monotonic clock, in seconds.
         on_model: Called when a model has been loaded.
 
@@ -84,24 +62,21 @@ class Jobs:
         self,
         *,
         journal: Journal,
-        router: Router,
+        choice: Choice,
+        outcome: Outcome,
+        speeds: Speeds,
         delivery: Delivery,
-        worker: str,
         rows: int,
         queue_limit: tuple[int, int],
-        default_mode: str = "auto",
-        budget_tokens: int | None = None,
         clock: Callable[[], float],
         on_model: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = journal
-        self._router = router
+        self._choice = choice
+        self._outcome = outcome
         self._delivery = delivery
-        self._worker = worker
         self._rows = rows
         self._queue_limit = queue_limit
-        self._default_mode = default_mode
-        self._budget_tokens = budget_tokens
         self._clock = clock
         self._on_model = on_model
         self._names = itertools.count()
@@ -110,8 +85,7 @@ class Jobs:
         self._running: dict[int, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.lanes = Lanes()
-        self.speeds = Speeds()
-        self.model: ModelInfo | None = None
+        self.speeds = speeds
         self.engine: Engine | None = None
         self.draining = False
         self._given_up = False
@@ -140,7 +114,7 @@ class Jobs:
         if request.deadline_ms is None:
             return
         left_s = request.deadline_ms / 1000 - (self._clock() - arrived)
-        length = conversation.characters(request.messages, request.context)
+        length = length_of(request)
         if not fit(self.speeds, characters=length, left_s=left_s).reachable:
             raise DeadlineUnreachable(
                 f"deadline_ms: reading {length} characters and beginning to answer takes longer "
@@ -227,7 +201,7 @@ class Jobs:
         request = job.request
         try:
             job.session = await self._session(request)
-            submit = self._decided(job)
+            submit = self._choice.submission(job, self._clock())
         except ThinkqError as error:
             await self._end_with_error(job, error)
             return
@@ -255,59 +229,11 @@ class Jobs:
         existing = await self._journal.session(request.session)
         return open_session(existing, request.session, request.client)
 
-    def _decided(self, job: Job) -> Submit:
-        request = job.request
-        history = job.session.messages if job.session else ()
-        messages = conversation.conversation(history, request)
-        remembered = job.session.mode if job.session else None
-        left = self._time_left(job, messages)
-        if job.mode is None:
-            decision = decide(
-                request_mode=self._wanted_mode(request),
-                thinking_budget=request.thinking_budget,
-                switch=find_switch(request.messages),
-                session_mode=remembered,
-                question=conversation.question(messages, request),
-                router=self._router,
-            )
-            job.mode, job.route, job.remember = decision.mode, decision.route, decision.remember
-            fitting = mode_that_fits(job.mode, left)
-            if fitting is not job.mode and request.mode == "auto":
-                job.mode = fitting
-                reason = "The deadline leaves no time for a thought."
-                job.route = Route("deadline", reason, decision.route.score)
-        # A thought that was asked for is shortened to fit, never left out.
-        left = None if left is None else max(left, _MIN_THOUGHT_TOKENS)
-        return Submit(
-            row=job.row,
-            messages=conversation.for_template(messages, request.context),
-            mode=job.mode,
-            budget_tokens=smallest_budget(request.thinking_budget, self._budget_tokens, left),
-            sampling=request.sampling,
-            grammar=request.response_format,
-            tools=list(request.tools),
-            tool_choice=request.tool_choice,
-            owner=request.client,
-            generated=job.generated,
-        )
-
-    def _wanted_mode(self, request: Request) -> Any:
-        nothing_said = request.mode == "auto" and find_switch(request.messages) is None
-        return self._default_mode if nothing_said else request.mode
-
-    def _time_left(self, job: Job, messages: Sequence[Message]) -> int | None:
-        """Return how many tokens of thought the deadline leaves, None without a deadline."""
-        if job.deadline is None:
-            return None
-        length = conversation.characters(messages, job.request.context)
-        left_s = job.deadline - self._clock()
-        return fit(self.speeds, characters=length, left_s=left_s).thought_tokens
-
     # What the engine says ------------------------------------------------------------------
 
     def engine_ready(self, model: ModelInfo, load_s: float) -> None:
         """Begin to give rows to the engine that has just loaded its model."""
-        self.model = model
+        self._outcome.model = model
         _log.info("engine_ready", model=model.name, load_s=round(load_s, 2), blas=model.blas)
         self._on_model()
         self.start_next()
@@ -330,7 +256,7 @@ class Jobs:
             elif isinstance(event, Done):
                 self._in_background(self._end(job, event))
             else:
-                self._in_background(self._end_with_error(job, _raised(event)))
+                self._in_background(self._end_with_error(job, raised(event)))
 
     def engine_down(self, why: str, rows: Sequence[int]) -> None:
         """Queue again what the engine took with it; give up on what took it down twice."""
@@ -361,7 +287,7 @@ class Jobs:
     def _progress(
         self,
         job: Job,
-        state: Any,
+        state: Literal["queued", "prefill", "thinking", "answering", "parked"],
         *,
         position: int | None = None,
         prefilled: float | None = None,
@@ -383,12 +309,12 @@ class Jobs:
 
     def cancel(self, job: Job) -> None:
         """End a job because its client asked; what it has said so far is its reply."""
-        self._stop(job, "cancelled", Cancelled("the client cancelled the request"))
+        self._stop(job, "cancelled", CANCELLED)
 
     def _expire(self, job: Job) -> None:
-        self._stop(job, "deadline", DeadlineExceeded("the deadline passed without an answer"))
+        self._stop(job, "deadline", EXPIRED)
 
-    def _stop(self, job: Job, reason: Any, error: ThinkqError) -> None:
+    def _stop(self, job: Job, reason: Literal["cancelled", "deadline"], error: ThinkqError) -> None:
         job.stopped = error
         if self.lanes.remove(job.row) is not None:
             self._in_background(self._end_with_error(job, error))
@@ -396,36 +322,19 @@ class Jobs:
             self.engine.cancel(Cancel(job.row, reason))
 
     async def _end(self, job: Job, done: Done) -> None:
-        stopped = {
-            "cancelled": Cancelled("the client cancelled the request"),
-            "deadline": DeadlineExceeded("the deadline passed without an answer"),
-        }.get(done.finish_reason)
-        self.speeds.note_request(job.held_row_s(self._clock()))
-        if stopped is not None and not job.parts[Kind.ANSWER] and not done.tool_calls:
-            await self._end_with_error(job, stopped, done)
-            return
-        reply = Reply(
-            id=job.request.id,
-            status="ok",
-            content=job.text(Kind.ANSWER),
-            reasoning=job.text(Kind.REASONING),
-            tool_calls=msgspec.convert(done.tool_calls, tuple[ToolCall, ...]),
-            finish_reason=FinishReason(done.finish_reason),
-            **self._known(job, done),
-        )
-        if job.mode is not None:
+        now = self._clock()
+        self.speeds.note_request(job.held_row_s(now))
+        reply = self._outcome.of_end(job, done, now)
+        if reply.status == "ok" and job.mode is not None:
             self.answered[job.mode] += 1
-        await self._record(job, reply, self._next_session(job, reply))
+        await self._record(job, reply)
 
-    async def _end_with_error(
-        self, job: Job, error: ThinkqError, done: Done | None = None
-    ) -> None:
-        reply = error_reply(error, job.request.id, **self._known(job, done))
-        await self._record(job, reply, None)
+    async def _end_with_error(self, job: Job, error: ThinkqError) -> None:
+        await self._record(job, self._outcome.of_error(job, error, self._clock()))
 
     async def _bury(self, job: Job, why: str) -> None:
         error = Poisoned(f"the engine went down {job.attempts} times with this request: {why}")
-        reply = error_reply(error, job.request.id, **self._known(job, None))
+        reply = self._outcome.of_error(job, error, self._clock())
         self._forget(job)
         await self._journal.dead(job.request.client, job.request.key, error.code, reply)
         history = [f"attempt {attempt + 1}: engine down" for attempt in range(job.attempts)]
@@ -435,28 +344,9 @@ class Jobs:
         self._delivery.reply(job.request.client, job.request.key, reply, job.routes)
         self.start_next()
 
-    def _known(self, job: Job, done: Done | None) -> dict[str, Any]:
+    async def _record(self, job: Job, reply: Reply) -> None:
         request = job.request
-        return {
-            "mode": UNSET if job.mode is None else job.mode,
-            "route": UNSET if job.route is None else job.route,
-            "usage": UNSET if done is None else _usage(done),
-            "timing": job.timing(self._clock()),
-            "model": UNSET if self.model is None else self.model.name,
-            "worker": self._worker,
-            "session": UNSET if request.session is None else request.session,
-            "metadata": UNSET if request.metadata is None else request.metadata,
-        }
-
-    def _next_session(self, job: Job, reply: Reply) -> Session | None:
-        if job.session is None or reply.content is UNSET:
-            return None
-        calls = () if reply.tool_calls is UNSET else reply.tool_calls
-        answer = Message(role="assistant", content=reply.content, tool_calls=calls)
-        return with_turn(job.session, job.request.messages, answer, job.remember)
-
-    async def _record(self, job: Job, reply: Reply, session: Session | None) -> None:
-        request = job.request
+        session = session_after(job, reply)
         lengths = {kind: [len(text) for text in parts] for kind, parts in job.parts.items()}
         self._running.pop(job.row, None)
         await self._until_journaled(
@@ -483,7 +373,7 @@ class Jobs:
             try:
                 await write()
             except JournalError as error:
-                _log.error("journal_failed", error=str(error), retry_in_s=_JOURNAL_RETRY_S)  # noqa: TRY400 - the sentence is enough
+                _log.error("journal_failed", error=str(error), retry_in_s=_JOURNAL_RETRY_S)
                 await asyncio.sleep(_JOURNAL_RETRY_S)
             else:
                 return
@@ -505,7 +395,11 @@ class Jobs:
         """
         self.draining = True
         deadline = self._clock() + grace_s
-        while not self._given_up and (self._running or self._tasks) and (left_s := deadline - self._clock()) > 0:
+        while (
+            not self._given_up
+            and (self._running or self._tasks)
+            and (left_s := deadline - self._clock()) > 0
+        ):
             ends = [*self._tasks] or [asyncio.create_task(asyncio.sleep(min(0.05, left_s)))]
             await asyncio.wait(ends, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
         return len(self._jobs)
@@ -514,7 +408,7 @@ class Jobs:
         """Stop waiting for what runs; all of it is handed back."""
         self._given_up = True
 
-    def _in_background(self, work: Any) -> None:
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -528,17 +422,3 @@ class Jobs:
 def _waiting(job: Job) -> Waiting:
     request = job.request
     return Waiting(job.row, request.client, request.lane, job.arrived, request.session)
-
-
-def _raised(failed: Failed) -> ThinkqError:
-    kind = BY_CODE.get(failed.code, EngineFailed)
-    return kind(failed.message, field=failed.field)
-
-
-def _usage(done: Done) -> Usage:
-    return Usage(
-        prompt_tokens=done.prompt_tokens,
-        cached_tokens=done.cached_tokens,
-        reasoning_tokens=done.reasoning_tokens,
-        completion_tokens=done.completion_tokens,
-    )

@@ -121,7 +121,14 @@ class Generation:
             room -= _SPARE_TOKENS
         wanted = submit.sampling.max_tokens or profile.max_tokens(mode)
         calls = call_grammar(tools, submit.tool_choice, native=knows_tools)
-        return Row(submit, tokens, loaded.tokenizer, profile, min(wanted, room), calls)
+        return Row(
+            submit,
+            tokens,
+            loaded.tokenizer,
+            profile,
+            completion_limit=min(wanted, room),
+            calls=calls,
+        )
 
     def submit(self, row: Row) -> None:
         """Queue a prepared row; it enters the batch at the next step that has room for it."""
@@ -148,9 +155,7 @@ class Generation:
         events: list[RowEvent] = []
         tokens: list[tuple[int, list[int]]] = []
         decoding = len(self._rows) > len(self._prefilling)
-        chunk = (
-            self._limits.prefill_tokens_busy if decoding else self._limits.prefill_tokens_idle
-        )
+        chunk = self._limits.prefill_tokens_busy if decoding else self._limits.prefill_tokens_idle
         self._batch.prefill_step_size = chunk
         self._let_in(chunk, events)
         with self._batch.stats() as stats:

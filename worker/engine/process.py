@@ -75,7 +75,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _model_errors() -> tuple[type[Exception], ...]:
-    from worker.engine.hub import ModelError
+    # Late, as everything below: what imports mlx must not do so before the BLAS is loaded.
+    from worker.engine.hub import ModelError  # noqa: PLC0415
 
     return (ModelError, OSError, ValueError)
 
@@ -83,8 +84,8 @@ def _model_errors() -> tuple[type[Exception], ...]:
 def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[Generation, Ready]:
     report = blas.prepare(options.threads)
     # Only now may MLX be imported: it takes the BLAS that is loaded by then.
-    from worker.engine import models
-    from worker.engine.generation import Generation, Limits
+    from worker.engine import models  # noqa: PLC0415
+    from worker.engine.generation import Generation, Limits  # noqa: PLC0415
 
     begun = time.monotonic()
     loaded = models.load(
@@ -114,7 +115,7 @@ def _read(connection: socket.socket, inbox: Inbox, generation: Generation) -> No
 
 
 def _prepared(generation: Generation, submit: Submit) -> Row | Failed:
-    from jinja2 import TemplateError
+    from jinja2 import TemplateError  # noqa: PLC0415 - not needed to start
 
     try:
         return generation.prepare(submit)

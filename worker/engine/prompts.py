@@ -115,8 +115,7 @@ class PromptWriter:
             )
         if isinstance(value, dict):
             return {
-                self._hide(key, sentinel): self._hide(item, sentinel)
-                for key, item in value.items()
+                self._hide(key, sentinel): self._hide(item, sentinel) for key, item in value.items()
             }
         if isinstance(value, (list, tuple)):
             return [self._hide(item, sentinel) for item in value]

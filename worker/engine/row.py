@@ -57,6 +57,7 @@ class Row:
         prompt: list[int],
         tokenizer: TokenizerWrapper,
         profile: Profile,
+        *,
         completion_limit: int,
         calls: dict[str, Any] | None = None,
     ) -> None:
@@ -164,9 +165,7 @@ class Row:
         self.reasoning_tokens += 1
         if token not in self._control and token != self._think_start:
             self._emit(Kind.REASONING, self._reasoning_text.add(token), events)
-        return (
-            Next.CLOSE_THOUGHT if self.reasoning_tokens >= self.reasoning_limit else Next.GO_ON
-        )
+        return Next.CLOSE_THOUGHT if self.reasoning_tokens >= self.reasoning_limit else Next.GO_ON
 
     def _in_answer(self, token: int, events: list[RowEvent]) -> Next:
         if token in self._eos:

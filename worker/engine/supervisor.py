@@ -48,13 +48,13 @@ class Listener(Protocol):
     """What the daemon wants to hear of an engine. All calls come on its event loop."""
 
     def engine_ready(self, model: ModelInfo, load_s: float) -> None:
-        """The model is loaded."""
+        """Hear that the model is loaded."""
 
     def engine_step(self, step: Step) -> None:
-        """Something happened to some rows."""
+        """Hear what happened to some rows."""
 
     def engine_down(self, why: str, rows: Sequence[int]) -> None:
-        """The engine is gone; `rows` were in it and did not end. Another one is being started."""
+        """Hear that the engine is gone with `rows`; another one is being started."""
 
 
 class Engine:

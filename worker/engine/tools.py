@@ -44,9 +44,7 @@ def call_grammar(
     }
 
 
-def describe(
-    messages: list[dict[str, Any]], tools: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def describe(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the messages with the tools described in the system message."""
     written = "\n".join(msgspec.json.encode(tool["function"]).decode() for tool in tools)
     text = _DESCRIPTION.format(tools=written)
@@ -62,7 +60,11 @@ def _schema(functions: list[dict[str, Any]]) -> dict[str, Any]:
             "type": "object",
             "properties": {
                 "name": {"const": function["name"]},
-                "arguments": function.get("parameters") or {"type": "object"},
+                # Undeclared arguments are no use to anybody, and a small model can't stop.
+                "arguments": {
+                    "additionalProperties": False,
+                    **(function.get("parameters") or {"type": "object"}),
+                },
             },
             "required": ["name", "arguments"],
             "additionalProperties": False,

@@ -32,6 +32,7 @@ def decide(
     session_mode: Mode | None,
     question: Question,
     router: Router,
+    default_mode: Literal["auto", "think", "no_think"] = "auto",
 ) -> Decision:
     """Choose the mode of a request; the first of these that says something decides.
 
@@ -43,6 +44,7 @@ def decide(
         session_mode: What the session remembers of an earlier soft switch.
         question: What the router judges when nobody asked for a mode.
         router: The rules and the classifier; always has a verdict.
+        default_mode: What the operator wants where nobody asked; `auto` leaves it to the router.
 
     """
     if thinking_budget == 0:
@@ -56,6 +58,9 @@ def decide(
     elif session_mode is not None:
         mode = session_mode
         route = Route("session", f"The session remembers {_switch(mode)} from an earlier message.")
+    elif default_mode != "auto":
+        mode = Mode(default_mode)
+        route = Route("default", f"The worker is set to {_words(mode)} where nobody asks.")
     else:
         verdict = router.judge(question)
         mode = verdict.mode

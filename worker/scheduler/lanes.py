@@ -118,9 +118,7 @@ class Lanes:
         )
         return more_urgent + own
 
-    def _candidates(
-        self, lane: Lane, may_start: Callable[[Waiting], bool]
-    ) -> Iterator[Waiting]:
+    def _candidates(self, lane: Lane, may_start: Callable[[Waiting], bool]) -> Iterator[Waiting]:
         for queue in self._lanes[lane].values():
             for waiting in queue:
                 if self._first_of_session(waiting) and may_start(waiting):
