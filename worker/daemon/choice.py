@@ -1,0 +1,109 @@
+"""How a job is to be answered: mode, budget, messages; what the engine is told to run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from worker.daemon import conversation
+from worker.domain.messages import Route
+from worker.domain.thinking import find_switch, smallest_budget
+from worker.engine.pipe import Submit
+from worker.router.decide import decide
+from worker.scheduler.speeds import fit, mode_that_fits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.daemon.job import Job
+    from worker.domain.messages import Message, Request
+    from worker.router.judge import Router
+    from worker.scheduler.speeds import Speeds
+
+_MIN_THOUGHT_TOKENS = 1
+
+
+class Choice:
+    """Chooses the mode and the budget of each job.
+
+    Args:
+        router: Judges what nobody decided.
+        speeds: What the engine has managed lately.
+        default_mode: What `auto` means to the operator; `auto` leaves it to the router.
+        budget_tokens: The operator's cap on every thought.
+
+    """
+
+    def __init__(
+        self,
+        router: Router,
+        speeds: Speeds,
+        *,
+        default_mode: Literal["auto", "think", "no_think"] = "auto",
+        budget_tokens: int | None = None,
+    ) -> None:
+        self._router = router
+        self._speeds = speeds
+        self._default_mode = default_mode
+        self._budget_tokens = budget_tokens
+
+    def submission(self, job: Job, now: float) -> Submit:
+        """Return what the engine shall run for a job; the mode, once chosen, stays.
+
+        Args:
+            job: Its session must have been read.
+            now: On the monotonic clock, in seconds.
+
+        """
+        request = job.request
+        history = job.session.messages if job.session else ()
+        messages = conversation.conversation(history, request)
+        thought_tokens = self._time_for_a_thought(job, messages, now)
+        if job.mode is None:
+            self._choose(job, messages, thought_tokens)
+        assert job.mode is not None
+        if thought_tokens is not None:
+            # A thought that was asked for is shortened to fit, never left out.
+            thought_tokens = max(thought_tokens, _MIN_THOUGHT_TOKENS)
+        budget = smallest_budget(request.thinking_budget, self._budget_tokens, thought_tokens)
+        return Submit(
+            row=job.row,
+            messages=conversation.for_template(messages, request.context),
+            mode=job.mode,
+            budget_tokens=budget,
+            sampling=request.sampling,
+            grammar=request.response_format,
+            tools=list(request.tools),
+            tool_choice=request.tool_choice,
+            owner=request.client,
+            generated=job.generated,
+        )
+
+    def _choose(self, job: Job, messages: Sequence[Message], thought_tokens: int | None) -> None:
+        request = job.request
+        decision = decide(
+            request_mode=request.mode,
+            thinking_budget=request.thinking_budget,
+            switch=find_switch(request.messages),
+            session_mode=job.session.mode if job.session else None,
+            default_mode=self._default_mode,
+            question=conversation.question(messages, request),
+            router=self._router,
+        )
+        job.mode, job.route, job.remember = decision.mode, decision.route, decision.remember
+        fitting = mode_that_fits(job.mode, thought_tokens)
+        if fitting is not job.mode and request.mode == "auto":
+            job.mode = fitting
+            reason = "The deadline leaves no time for a thought."
+            job.route = Route("deadline", reason, decision.route.score)
+
+    def _time_for_a_thought(self, job: Job, messages: Sequence[Message], now: float) -> int | None:
+        """Return how many tokens of thought the deadline leaves, None without a deadline."""
+        if job.deadline is None:
+            return None
+        length = conversation.characters(messages, job.request.context)
+        return fit(self._speeds, characters=length, left_s=job.deadline - now).thought_tokens
+
+
+def length_of(request: Request) -> int:
+    """How many characters a request brings, to judge what its deadline allows."""
+    return conversation.characters(request.messages, request.context)

@@ -1,0 +1,99 @@
+"""What a job's end looks like: the final reply, and the turn its session remembers; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import UNSET
+
+from worker.daemon.delivery import error_reply
+from worker.domain.errors import (
+    BY_CODE,
+    Cancelled,
+    DeadlineExceeded,
+    EngineFailed,
+    ThinkqError,
+)
+from worker.domain.messages import FinishReason, Kind, Message, Reply, ToolCall, Usage
+from worker.sessions import Session, with_turn
+
+if TYPE_CHECKING:
+    from worker.daemon.job import Job
+    from worker.engine.pipe import Done, Failed, ModelInfo
+
+CANCELLED = Cancelled("the client cancelled the request")
+EXPIRED = DeadlineExceeded("the deadline passed without an answer")
+_STOPPED = {"cancelled": CANCELLED, "deadline": EXPIRED}
+
+
+class Outcome:
+    """Writes final replies.
+
+    Args:
+        worker: This worker's name, as it stands in them.
+
+    """
+
+    def __init__(self, worker: str) -> None:
+        self._worker = worker
+        self.model: ModelInfo | None = None
+
+    def of_end(self, job: Job, done: Done, now: float) -> Reply:
+        """Return the reply of a job that the engine has ended.
+
+        A job that was stopped before it said anything of an answer ends with an error.
+        """
+        stopped = _STOPPED.get(done.finish_reason)
+        if stopped is not None and not job.parts[Kind.ANSWER] and not done.tool_calls:
+            return self.of_error(job, stopped, now, done)
+        return Reply(
+            id=job.request.id,
+            status="ok",
+            content=job.text(Kind.ANSWER),
+            reasoning=job.text(Kind.REASONING),
+            tool_calls=msgspec.convert(done.tool_calls, tuple[ToolCall, ...]),
+            finish_reason=FinishReason(done.finish_reason),
+            **self._known(job, done, now),
+        )
+
+    def of_error(self, job: Job, error: ThinkqError, now: float, done: Done | None = None) -> Reply:
+        """Return the reply of a job that ends without an answer."""
+        return error_reply(error, job.request.id, **self._known(job, done, now))
+
+    def _known(self, job: Job, done: Done | None, now: float) -> dict[str, Any]:
+        request = job.request
+        return {
+            "mode": UNSET if job.mode is None else job.mode,
+            "route": UNSET if job.route is None else job.route,
+            "usage": UNSET if done is None else _usage(done),
+            "timing": job.timing(now),
+            "model": UNSET if self.model is None else self.model.name,
+            "worker": self._worker,
+            "session": UNSET if request.session is None else request.session,
+            "metadata": UNSET if request.metadata is None else request.metadata,
+        }
+
+
+def session_after(job: Job, reply: Reply) -> Session | None:
+    """Return the job's session with this turn in it; None if there is nothing to remember."""
+    if job.session is None or reply.content is UNSET:
+        return None
+    calls = () if reply.tool_calls is UNSET else reply.tool_calls
+    answer = Message(role="assistant", content=reply.content, tool_calls=calls)
+    return with_turn(job.session, job.request.messages, answer, job.remember)
+
+
+def raised(failed: Failed) -> ThinkqError:
+    """Return the error that the engine reports, as the exception it is."""
+    kind = BY_CODE.get(failed.code, EngineFailed)
+    return kind(failed.message, field=failed.field)
+
+
+def _usage(done: Done) -> Usage:
+    return Usage(
+        prompt_tokens=done.prompt_tokens,
+        cached_tokens=done.cached_tokens,
+        reasoning_tokens=done.reasoning_tokens,
+        completion_tokens=done.completion_tokens,
+    )
