@@ -8,8 +8,9 @@ from msgspec import Struct
 class Incoming(Struct, frozen=True, kw_only=True):
     """One PUBLISH received.
 
-    `arrived_at` is Unix time and `arrived` the monotonic clock, both in seconds. `expiry_s` is what is left of the Message Expiry Interval; properties are None or empty on
-    MQTT 3.1.1. `token` is what `Connection.ack` needs and nobody else looks into.
+    `arrived_at` is Unix time and `arrived` the monotonic clock, both in seconds. `expiry_s` is
+    what is left of the Message Expiry Interval; properties are None or empty on MQTT 3.1.1.
+    `token` is what `Connection.ack` needs and nobody else looks into.
     """
 
     topic: str

@@ -1,0 +1,178 @@
+"""paho's client, made safe against what other clients send, and our values to its and back."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from msgspec import Struct
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.exception import MQTTException
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from worker.transport.packets import Incoming, Outgoing
+
+if TYPE_CHECKING:
+    from worker.transport.options import BrokerOptions
+
+_log = structlog.get_logger(__name__)
+
+MAX_PROPERTIES_BYTES = 128 * 1024
+"""paho copies the rest of the properties for each one it reads, so a packet full of small ones
+takes quadratic time: 200 ms at this size, minutes at a megabyte."""
+
+_UNREADABLE = (MQTTException, ValueError, LookupError, struct.error)
+
+
+class AckToken(Struct, frozen=True):
+    """What acknowledging a message takes; good for the connection it came by and no other."""
+
+    connection: int
+    packet_id: int
+    qos: int
+
+
+class GuardedClient(mqtt.Client):
+    """A paho client that drops a PUBLISH it can't read, where paho would drop the connection.
+
+    paho calls U+FEFF in a property malformed (MQTT 5, 1.5.4, allows it, and brokers pass it on)
+    and disconnects; the broker then delivers the same message again, for ever. Some other
+    malformed packets raise what paho does not catch, which ends its thread.
+    """
+
+    def _handle_publish(self) -> MQTTErrorCode:
+        packet = self._in_packet["packet"]
+        qos = packet_id = 0
+        try:
+            qos, packet_id, properties_bytes = _outline(
+                self._in_packet["command"], packet, with_properties=self._is_v5
+            )
+            if properties_bytes > MAX_PROPERTIES_BYTES:
+                reason = f"{properties_bytes} bytes of properties"
+            else:
+                return super()._handle_publish()
+        except _UNREADABLE as error:
+            reason = str(error)[:200]
+        _log.warning("unreadable_publish_dropped", size_bytes=len(packet), reason=reason)
+        return self.ack(packet_id, qos)
+
+    @property
+    def _is_v5(self) -> bool:
+        return self.protocol == MQTTProtocolVersion.MQTTv5
+
+
+def make_client(options: BrokerOptions, will: Outgoing | None) -> GuardedClient:
+    """Return a client that is set up and not yet connected.
+
+    Raises:
+        OSError: A TLS file can't be read.
+
+    """
+    is_v5 = options.protocol == "5"
+    client = GuardedClient(
+        CallbackAPIVersion.VERSION2,
+        client_id=options.client_id,
+        clean_session=None if is_v5 else options.session_expiry_s == 0,
+        protocol=MQTTProtocolVersion.MQTTv5 if is_v5 else MQTTProtocolVersion.MQTTv311,
+        manual_ack=True,
+    )
+    client.connect_timeout = options.connect_timeout_s
+    client.max_queued_messages_set(0)
+    client.max_inflight_messages_set(65_535)  # the connection keeps the window, as paho has no
+    # eye for the broker's Receive Maximum
+    if options.username is not None:
+        client.username_pw_set(options.username, options.password)
+    if options.tls is not None:
+        client.tls_set_context(options.tls.context())
+    if will is not None:
+        client.will_set(
+            will.topic,
+            will.payload,
+            will.qos,
+            will.retain,
+            publish_properties(will, PacketTypes.WILLMESSAGE) if is_v5 else None,
+        )
+    return client
+
+
+def connect_properties(options: BrokerOptions) -> Properties:
+    """Return what MQTT 5's CONNECT says about the session and our limits."""
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = options.session_expiry_s
+    properties.ReceiveMaximum = options.receive_maximum
+    properties.MaximumPacketSize = options.maximum_packet_bytes
+    return properties
+
+
+def publish_properties(
+    outgoing: Outgoing, packet_type: int = PacketTypes.PUBLISH
+) -> Properties | None:
+    """Return a message's MQTT 5 properties, or None if it has none."""
+    wanted: dict[str, Any] = {
+        "CorrelationData": outgoing.correlation_data,
+        "ContentType": outgoing.content_type,
+        "MessageExpiryInterval": outgoing.expiry_s,
+        "UserProperty": list(outgoing.user_properties) or None,
+    }
+    present = {name: value for name, value in wanted.items() if value is not None}
+    if not present:
+        return None
+    properties = Properties(packet_type)  # type: ignore[no-untyped-call]
+    for name, value in present.items():
+        setattr(properties, name, value)
+    return properties
+
+
+def to_incoming(message: mqtt.MQTTMessage, connection: int) -> Incoming:
+    """Return paho's message as our value, stamped with the time of its arrival.
+
+    Raises:
+        UnicodeDecodeError: The topic is not UTF-8.
+
+    """
+    properties = message.properties
+    return Incoming(
+        topic=message.topic,
+        payload=bytes(message.payload),
+        qos=message.qos,
+        retain=message.retain,
+        duplicate=message.dup,
+        arrived_at=time.time(),
+        arrived=time.monotonic(),
+        response_topic=getattr(properties, "ResponseTopic", None),
+        correlation_data=getattr(properties, "CorrelationData", None),
+        content_type=getattr(properties, "ContentType", None),
+        expiry_s=getattr(properties, "MessageExpiryInterval", None),
+        user_properties=tuple(getattr(properties, "UserProperty", ())),
+        token=AckToken(connection, message.mid, message.qos),
+    )
+
+
+def send_without_delay(_client: mqtt.Client, _userdata: object, sock: Any) -> None:
+    """Turn Nagle's algorithm off, which holds small packets back for up to 40 ms."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _outline(
+    header: int, packet: bytes | bytearray, *, with_properties: bool
+) -> tuple[int, int, int]:
+    """Read a PUBLISH's QoS, packet identifier and size of its properties (MQTT 5, 3.3)."""
+    qos = (header & 0x06) >> 1
+    position = 2 + int.from_bytes(packet[:2], "big")
+    packet_id = 0
+    if qos:
+        packet_id = int.from_bytes(packet[position : position + 2], "big")
+        position += 2
+    properties_bytes = 0
+    if with_properties:
+        for shift in range(4):
+            digit = packet[position + shift]
+            properties_bytes |= (digit & 0x7F) << (7 * shift)
+            if not digit & 0x80:
+                break
+    return qos, packet_id, properties_bytes
