@@ -1,0 +1,232 @@
+"""What is written to the journal; each function is one operation of the writer's transaction.
+
+The states: accepted, running, answered, delivered, and dead. A record with an answer never gets
+another one, and what was forgotten is not written again by work that was still under way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from worker.journal.queries import number_and_state, reply_of, routes_of
+from worker.journal.records import Answered, Dead, Joined, New, State, encode
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from worker.domain.messages import Reply, ReplyRoute, Request
+    from worker.domain.session import Session
+    from worker.journal.records import Admission, StreamLengths
+
+ROUTES_LIMIT = 16
+"""Reply routes kept for one request: a client can name a new one in every duplicate."""
+
+_UNANSWERED = (State.ACCEPTED, State.RUNNING)
+
+
+def accept(
+    connection: sqlite3.Connection, request: Request, stored: bytes, now: float
+) -> Admission:
+    """Record a request, or say what is known of it.
+
+    Args:
+        connection: The writer's.
+        request: What came.
+        stored: Its bytes on disk.
+        now: Unix time in seconds, as in all of these.
+
+    """
+    known = number_and_state(connection, request.client, request.key)
+    if known is None:
+        _insert(connection, request, stored, now)
+        return New()
+    number, state = known
+    _expect_reply(connection, number, request.reply_to)
+    if state in _UNANSWERED:
+        return Joined(state)
+    reply = reply_of(connection, number)
+    routes = routes_of(connection, number)
+    if state is State.DEAD or reply is None:
+        (reason,) = connection.execute(
+            "SELECT reason FROM record WHERE number = ?", (number,)
+        ).fetchone()
+        return Dead(reason or "", reply, routes)
+    # It is to be sent once more, over a crash too.
+    _set_state(connection, number, State.ANSWERED, now)
+    return Answered(reply, routes)
+
+
+def run(connection: sqlite3.Connection, client: str, key: bytes, attempts: int, now: float) -> None:
+    """Note that a request goes to the engine, and how many went down with it before."""
+    known = number_and_state(connection, client, key)
+    if known is None or known[1] not in _UNANSWERED:
+        return
+    number, _ = known
+    _set_state(connection, number, State.RUNNING, now)
+    connection.execute("UPDATE record SET attempts = ? WHERE number = ?", (attempts, number))
+    _note(connection, number, now, f"running, {attempts} engines lost before")
+
+
+def answer(
+    connection: sqlite3.Connection,
+    client: str,
+    key: bytes,
+    reply: Reply,
+    stream: StreamLengths,
+    *,
+    session: Session | None,
+    now: float,
+) -> None:
+    """Record the final reply, and the session's turn with it: both or neither."""
+    known = number_and_state(connection, client, key)
+    if known is None or known[1] not in _UNANSWERED:
+        return
+    number, _ = known
+    _insert_reply(connection, number, reply, stream)
+    _set_state(connection, number, State.ANSWERED, now)
+    _note(connection, number, now, "answered" if reply.status == "ok" else "answered, an error")
+    if session is not None:
+        _put_session(connection, session, now)
+
+
+def deliver(
+    connection: sqlite3.Connection,
+    client: str,
+    key: bytes,
+    routes: Sequence[ReplyRoute] | None,
+    now: float,
+) -> None:
+    """Note that the broker has the reply, on all of its routes or on those named."""
+    known = number_and_state(connection, client, key)
+    if known is None or known[1] in _UNANSWERED:
+        return
+    number, state = known
+    if routes is None:
+        connection.execute("UPDATE route SET pending = 0 WHERE record = ?", (number,))
+    else:
+        connection.executemany(
+            "UPDATE route SET pending = 0 WHERE record = ? AND route = ?",
+            [(number, encode(route)) for route in routes],
+        )
+    if state is State.ANSWERED and not routes_of(connection, number, pending_only=True):
+        _set_state(connection, number, State.DELIVERED, now)
+        _note(connection, number, now, "delivered")
+
+
+def bury(
+    connection: sqlite3.Connection,
+    client: str,
+    key: bytes,
+    reason: str,
+    reply: Reply | None,
+    *,
+    history: Sequence[str],
+    now: float,
+) -> None:
+    """Give up on a request: record why, what happened to it, and what its client is told."""
+    known = number_and_state(connection, client, key)
+    if known is None or known[1] not in _UNANSWERED:
+        return
+    number, _ = known
+    if reply is not None:
+        _insert_reply(connection, number, reply, {})
+    _set_state(connection, number, State.DEAD, now)
+    connection.execute("UPDATE record SET reason = ? WHERE number = ?", (reason, number))
+    for event in history:
+        _note(connection, number, now, event)
+    _note(connection, number, now, f"dead, {reason}")
+
+
+def forget(connection: sqlite3.Connection, client: str, session: str | None) -> int:
+    """Delete a client's records and sessions, all or those of one session; return how many."""
+    if session is None:
+        records = connection.execute("DELETE FROM record WHERE client = ?", (client,))
+        sessions = connection.execute("DELETE FROM session WHERE client = ?", (client,))
+    else:
+        records = connection.execute(
+            "DELETE FROM record WHERE client = ? AND session = ?", (client, session)
+        )
+        sessions = connection.execute(
+            "DELETE FROM session WHERE client = ? AND name = ?", (client, session)
+        )
+    return records.rowcount + sessions.rowcount
+
+
+def _insert(connection: sqlite3.Connection, request: Request, stored: bytes, now: float) -> None:
+    cursor = connection.execute(
+        "INSERT INTO record (client, key, id, session, state, accepted_at, updated_at, size_bytes)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            request.client,
+            request.key,
+            request.id,
+            request.session,
+            State.ACCEPTED,
+            now,
+            now,
+            len(stored),
+        ),
+    )
+    number = cursor.lastrowid
+    connection.execute("INSERT INTO request (record, body) VALUES (?, ?)", (number, stored))
+    connection.execute(
+        "INSERT INTO route (record, position, route, pending) VALUES (?, 0, ?, 1)",
+        (number, encode(request.reply_to)),
+    )
+    connection.execute(
+        "INSERT INTO event (record, at, event) VALUES (?, ?, 'accepted')", (number, now)
+    )
+
+
+def _expect_reply(connection: sqlite3.Connection, number: int, route: ReplyRoute) -> None:
+    """Have the reply sent to a duplicate's route, a new one or one of those known."""
+    stored = encode(route)
+    known = connection.execute(
+        "UPDATE route SET pending = 1 WHERE record = ? AND route = ?", (number, stored)
+    )
+    if known.rowcount == 0:
+        connection.execute(
+            "INSERT INTO route (record, position, route, pending)"
+            " SELECT :record, known, :route, 1"
+            " FROM (SELECT count(*) AS known FROM route WHERE record = :record)"
+            " WHERE known < :limit",
+            {"record": number, "route": stored, "limit": ROUTES_LIMIT},
+        )
+
+
+def _insert_reply(
+    connection: sqlite3.Connection, number: int, reply: Reply, stream: StreamLengths
+) -> None:
+    body, lengths = encode(reply), encode(stream)
+    connection.execute(
+        "INSERT INTO reply (record, body, stream) VALUES (?, ?, ?)", (number, body, lengths)
+    )
+    connection.execute(
+        "UPDATE record SET size_bytes = size_bytes + ? WHERE number = ?",
+        (len(body) + len(lengths), number),
+    )
+
+
+def _put_session(connection: sqlite3.Connection, session: Session, now: float) -> None:
+    # Two clients may have opened a free name at the same time: it is the first one's.
+    connection.execute(
+        "INSERT INTO session (name, client, mode, created_at, updated_at, messages)"
+        " VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET mode = excluded.mode,"
+        " updated_at = excluded.updated_at, messages = excluded.messages"
+        " WHERE client = excluded.client",
+        (session.name, session.client, session.mode, now, now, encode(session.messages)),
+    )
+
+
+def _set_state(connection: sqlite3.Connection, number: int, state: State, now: float) -> None:
+    connection.execute(
+        "UPDATE record SET state = ?, updated_at = ? WHERE number = ?", (state, now, number)
+    )
+
+
+def _note(connection: sqlite3.Connection, number: int, now: float, event: str) -> None:
+    connection.execute(
+        "INSERT INTO event (record, at, event) VALUES (?, ?, ?)", (number, now, event)
+    )

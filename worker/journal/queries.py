@@ -1,0 +1,212 @@
+"""What is read from the journal; each function takes any connection to it and changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from worker.domain.messages import Mode
+from worker.domain.session import Session
+from worker.journal.records import (
+    Event,
+    Pending,
+    State,
+    Stats,
+    Summary,
+    Undelivered,
+    decode_lengths,
+    decode_messages,
+    decode_reply,
+    decode_request,
+    decode_route,
+    stream_parts,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from worker.domain.messages import Kind, Reply, ReplyRoute, Request
+
+_SUMMARY = (
+    "SELECT client, id, state, session, attempts, reason, accepted_at, updated_at, size_bytes"
+    " FROM record"
+)
+
+_log = structlog.get_logger(__name__)
+
+
+def number_and_state(
+    connection: sqlite3.Connection, client: str, key: bytes
+) -> tuple[int, State] | None:
+    """Return a record's number and state, None without a record."""
+    row = connection.execute(
+        "SELECT number, state FROM record WHERE client = ? AND key = ?", (client, key)
+    ).fetchone()
+    return None if row is None else (row[0], State(row[1]))
+
+
+def reply_of(connection: sqlite3.Connection, number: int) -> Reply | None:
+    """Return a record's final reply, None where there is none."""
+    row = connection.execute("SELECT body FROM reply WHERE record = ?", (number,)).fetchone()
+    return None if row is None else decode_reply(row[0])
+
+
+def routes_of(
+    connection: sqlite3.Connection, number: int, *, pending_only: bool = False
+) -> tuple[ReplyRoute, ...]:
+    """Return where a record's reply goes, the request's own route first.
+
+    Args:
+        connection: The journal's.
+        number: The record's.
+        pending_only: Leave out where the reply has arrived.
+
+    """
+    rows = connection.execute(
+        "SELECT route FROM route WHERE record = ? AND pending >= ? ORDER BY position",
+        (number, int(pending_only)),
+    )
+    return tuple(decode_route(route) for (route,) in rows)
+
+
+def backlog(connection: sqlite3.Connection) -> list[Pending]:
+    """Return every request without an answer, in order of arrival."""
+    rows = connection.execute(
+        "SELECT number, body, attempts FROM record JOIN request ON record = number"
+        " WHERE state IN ('accepted', 'running') ORDER BY number"
+    ).fetchall()
+    found = []
+    for number, body, attempts in rows:
+        try:
+            request = decode_request(body)
+        except msgspec.DecodeError as error:
+            # One record that can't be read must not keep the others from being answered.
+            _log.error("unreadable_request", record=number, error=str(error))
+            continue
+        found.append(Pending(request, routes_of(connection, number), attempts))
+    return found
+
+
+def undelivered(connection: sqlite3.Connection) -> list[Undelivered]:
+    """Return every final reply that the broker has not confirmed, in order of arrival."""
+    rows = connection.execute(
+        "SELECT number, client, key, body FROM record JOIN reply ON record = number"
+        " WHERE state IN ('answered', 'dead')"
+        " AND EXISTS (SELECT 1 FROM route WHERE route.record = number AND pending)"
+        " ORDER BY number"
+    ).fetchall()
+    found = []
+    for number, client, key, body in rows:
+        try:
+            reply = decode_reply(body)
+        except msgspec.DecodeError as error:
+            _log.error("unreadable_reply", record=number, error=str(error))
+            continue
+        routes = routes_of(connection, number, pending_only=True)
+        found.append(Undelivered(client, key, reply, routes))
+    return found
+
+
+def parts(
+    connection: sqlite3.Connection, client: str, key: bytes
+) -> tuple[Reply, dict[Kind, list[str]]] | None:
+    """Return a final reply and the parts it was streamed in, None where there is none."""
+    row = connection.execute(
+        "SELECT body, stream FROM record JOIN reply ON record = number"
+        " WHERE client = ? AND key = ?",
+        (client, key),
+    ).fetchone()
+    if row is None:
+        return None
+    reply = decode_reply(row[0])
+    return reply, stream_parts(reply, decode_lengths(row[1]))
+
+
+def session(connection: sqlite3.Connection, name: str) -> Session | None:
+    """Return a session, whoever's it is; None where there is none."""
+    row = connection.execute(
+        "SELECT client, mode, messages, updated_at FROM session WHERE name = ?", (name,)
+    ).fetchone()
+    if row is None:
+        return None
+    client, mode, messages, updated_at = row
+    remembered = None if mode is None else Mode(mode)
+    return Session(name, client, remembered, decode_messages(messages), updated_at)
+
+
+def summaries(
+    connection: sqlite3.Connection, *, state: State | None = None, client: str | None = None
+) -> Iterator[Summary]:
+    """Yield records without their texts, oldest first, all or those of a state or a client."""
+    rows = connection.execute(
+        f"{_SUMMARY} WHERE state = coalesce(?, state) AND client = coalesce(?, client)"
+        " ORDER BY number",
+        (state, client),
+    )
+    for row in rows:
+        yield _summary(row)
+
+
+def one(
+    connection: sqlite3.Connection, client: str, request_id: str
+) -> tuple[Summary, Request, Reply | None, list[Event]] | None:
+    """Return all that is known of one request, None where there is no record."""
+    row = connection.execute(
+        "SELECT number, body FROM record JOIN request ON record = number"
+        " WHERE client = ? AND id = ?",
+        (client, request_id),
+    ).fetchone()
+    if row is None:
+        return None
+    number, body = row
+    summary = connection.execute(f"{_SUMMARY} WHERE number = ?", (number,)).fetchone()
+    return (
+        _summary(summary),
+        decode_request(body),
+        reply_of(connection, number),
+        history_of(connection, number),
+    )
+
+
+def history_of(connection: sqlite3.Connection, number: int) -> list[Event]:
+    """Return what happened to a record, in order."""
+    rows = connection.execute(
+        "SELECT at, event FROM event WHERE record = ? ORDER BY rowid", (number,)
+    )
+    return [Event(*row) for row in rows]
+
+
+def stats(connection: sqlite3.Connection) -> Stats:
+    """Count records by state and by client, sessions, and bytes."""
+    record_bytes, oldest_at = connection.execute(
+        "SELECT coalesce(sum(size_bytes), 0), min(accepted_at) FROM record"
+    ).fetchone()
+    (sessions,) = connection.execute("SELECT count(*) FROM session").fetchone()
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+    return Stats(
+        states=dict(connection.execute("SELECT state, count(*) FROM record GROUP BY state")),
+        clients=dict(connection.execute("SELECT client, count(*) FROM record GROUP BY client")),
+        sessions=sessions,
+        record_bytes=record_bytes,
+        file_bytes=pages * page_size,
+        oldest_at=oldest_at,
+    )
+
+
+def _summary(row: tuple[str, str, str, str | None, int, str | None, float, float, int]) -> Summary:
+    client, request_id, state, session_name, attempts, reason, accepted_at, updated_at, size = row
+    return Summary(
+        client=client,
+        id=request_id,
+        state=State(state),
+        session=session_name,
+        attempts=attempts,
+        reason=reason,
+        accepted_at=accepted_at,
+        updated_at=updated_at,
+        size_bytes=size,
+    )

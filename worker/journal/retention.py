@@ -1,0 +1,86 @@
+"""What leaves the journal: by age, by bytes, and every trace of it with the pages given back.
+
+Only what is over leaves: an unanswered request and an undelivered reply stay whatever their age.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    import sqlite3
+
+CHUNK = 500
+"""Records deleted in one transaction: others wait no longer than for a batch of their own."""
+
+_PAGES = 2000
+"""Given back in one transaction: 8 MiB, a few milliseconds."""
+
+
+class Retention(Struct, frozen=True, kw_only=True):
+    """How long and how much is kept.
+
+    Args:
+        records_s: Seconds that a record lives after its last change.
+        sessions_s: Seconds that a conversation lives after its last turn.
+        max_bytes: What requests and replies may take together before the oldest go early.
+
+    """
+
+    records_s: float = 86_400
+    sessions_s: float = 30 * 86_400
+    max_bytes: int = 1024**3
+
+
+def expire(connection: sqlite3.Connection, retention: Retention, now: float) -> int:
+    """Delete the next `CHUNK` of what is too old or too much; return how many were deleted."""
+    old = connection.execute(
+        "DELETE FROM record WHERE number IN"
+        " (SELECT number FROM finished WHERE updated_at < ? LIMIT ?)",
+        (now - retention.records_s, CHUNK),
+    )
+    idle = connection.execute(
+        "DELETE FROM session WHERE name IN (SELECT name FROM session WHERE updated_at < ? LIMIT ?)",
+        (now - retention.sessions_s, CHUNK),
+    )
+    return old.rowcount + idle.rowcount or _expire_by_bytes(connection, retention.max_bytes)
+
+
+def _expire_by_bytes(connection: sqlite3.Connection, max_bytes: int) -> int:
+    (held,) = connection.execute("SELECT coalesce(sum(size_bytes), 0) FROM record").fetchone()
+    excess = held - max_bytes
+    going = []
+    if excess > 0:
+        oldest = connection.execute(
+            "SELECT number, size_bytes FROM finished ORDER BY updated_at LIMIT ?", (CHUNK,)
+        )
+        for number, size_bytes in oldest:
+            going.append((number,))
+            excess -= size_bytes
+            if excess <= 0:
+                break
+    connection.executemany("DELETE FROM record WHERE number = ?", going)
+    return len(going)
+
+
+def give_back_pages(connection: sqlite3.Connection) -> int:
+    """Return some free pages to the file system; return how many are left to give back."""
+    connection.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
+    (left,) = connection.execute("PRAGMA freelist_count").fetchone()
+    return int(left)
+
+
+def empty_log(connection: sqlite3.Connection) -> bool:
+    """Write the log into the database and cut it to nothing; call it outside a transaction.
+
+    `secure_delete` overwrites what was deleted in the database, but the log still has the pages
+    as they were before.
+
+    Returns:
+        Whether it could be done: not while somebody reads the journal.
+
+    """
+    (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy

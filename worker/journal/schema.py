@@ -1,0 +1,111 @@
+"""The journal's tables, their version and the way forward from older ones; imports nothing of ours.
+
+`PRAGMA user_version` counts the migrations a file has seen. There is no way back: a file from a
+newer thinkq is refused, because what an older one does not know of it would not keep.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+APPLICATION_ID = 0x74686E71
+""""thnq", in SQLite's header: says that a file is a thinkq journal and nobody else's database."""
+
+_FIRST = """
+CREATE TABLE record (
+    number      INTEGER PRIMARY KEY,  -- order of arrival
+    client      TEXT    NOT NULL,
+    key         BLOB    NOT NULL,     -- the request's identity among its client's
+    id          TEXT    NOT NULL,     -- the same, printable
+    session     TEXT,
+    state       TEXT    NOT NULL,
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    reason      TEXT,                 -- why it is dead
+    accepted_at REAL    NOT NULL,     -- Unix time, seconds
+    updated_at  REAL    NOT NULL,
+    size_bytes  INTEGER NOT NULL,     -- of its request and its reply
+    UNIQUE (client, key)
+);
+CREATE INDEX record_by_state ON record (state, updated_at);
+CREATE INDEX record_by_session ON record (client, session) WHERE session IS NOT NULL;
+
+-- What may leave: a reply that the broker has, and a dead request whose client was told.
+CREATE VIEW finished AS
+SELECT number, updated_at, size_bytes FROM record
+WHERE state = 'delivered' OR state = 'dead'
+    AND NOT EXISTS (SELECT 1 FROM route WHERE route.record = number AND pending);
+
+-- Texts stand apart, so that a change of state does not write them again.
+CREATE TABLE request (
+    record INTEGER PRIMARY KEY REFERENCES record (number) ON DELETE CASCADE,
+    body   BLOB NOT NULL              -- Request, MessagePack
+);
+CREATE TABLE reply (
+    record INTEGER PRIMARY KEY REFERENCES record (number) ON DELETE CASCADE,
+    body   BLOB NOT NULL,             -- Reply, MessagePack
+    stream BLOB NOT NULL              -- {kind: [characters of each part]}, MessagePack
+);
+CREATE TABLE route (
+    record   INTEGER NOT NULL REFERENCES record (number) ON DELETE CASCADE,
+    position INTEGER NOT NULL,        -- 0 is the request's own
+    route    BLOB    NOT NULL,        -- ReplyRoute, MessagePack
+    pending  INTEGER NOT NULL,        -- 1 until the broker has the reply
+    PRIMARY KEY (record, position)
+) WITHOUT ROWID;
+CREATE TABLE event (
+    record INTEGER NOT NULL REFERENCES record (number) ON DELETE CASCADE,
+    at     REAL    NOT NULL,
+    event  TEXT    NOT NULL
+);
+CREATE INDEX event_by_record ON event (record);
+
+CREATE TABLE session (
+    name       TEXT PRIMARY KEY,
+    client     TEXT NOT NULL,
+    mode       TEXT,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL,
+    messages   BLOB NOT NULL          -- list of Message, MessagePack
+) WITHOUT ROWID;
+CREATE INDEX session_by_client ON session (client);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+"""Each brings a file one version forward. Never change one that was released: add the next."""
+
+
+class WrongSchema(Exception):
+    """The file is not ours, or from a newer thinkq; the message says which."""
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Bring an empty or older file to the last version, one transaction a step.
+
+    Raises:
+        WrongSchema: The file is another program's, or from a newer thinkq.
+
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and application != APPLICATION_ID:
+        raise WrongSchema("it is a database of another program, not a thinkq journal")
+    if version > len(migrations):
+        raise WrongSchema(
+            f"it was written by a newer thinkq (schema {version}, this one knows up to "
+            f"{len(migrations)}); upgrade thinkq or name another data_dir"
+        )
+    for number, statements in enumerate(migrations[version:], version + 1):
+        try:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {statements}; PRAGMA application_id = {APPLICATION_ID};"
+                f"PRAGMA user_version = {number}; COMMIT;"
+            )
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise

@@ -1,0 +1,148 @@
+"""The journal's file: folder, permissions, the lock against a second daemon, SQLite's pragmas.
+
+Durability follows SQLite's own word: in WAL mode a commit survives a power cut only with
+`synchronous = FULL` (sqlite.org/pragma.html#pragma_synchronous), and on macOS only if the flush
+reaches the medium, which takes `fullfsync`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from worker.journal.schema import WrongSchema, migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BUSY_TIMEOUT_S = 5.0
+"""How long a statement waits for a reader such as `thinkq journal export`."""
+
+WAL_LIMIT_BYTES = 16 * 1024 * 1024
+"""What the write-ahead log is cut back to after a burst."""
+
+_WRITER_PRAGMAS = (
+    # Before the first table exists: pages can then be given back while the daemon runs.
+    "PRAGMA auto_vacuum = INCREMENTAL",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    # Without effect where the system has no F_FULLFSYNC, so they need no condition.
+    "PRAGMA fullfsync = ON",
+    "PRAGMA checkpoint_fullfsync = ON",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA foreign_keys = ON",
+    # No prompt in a temporary file outside the data folder.
+    "PRAGMA temp_store = MEMORY",
+    f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}",
+)
+
+
+class JournalError(Exception):
+    """The journal can't be opened, read or written now; the message says why.
+
+    It is no answer to a client: what was not accepted is not acknowledged, and what could not be
+    recorded is tried again.
+    """
+
+
+def open_for_writing(path: Path) -> tuple[sqlite3.Connection, int]:
+    """Open the journal as its only writer, make it if there is none, bring it up to date.
+
+    Args:
+        path: The file. Its folder is made with mode 0700, the file with 0600.
+
+    Returns:
+        The connection, usable on one thread at a time, and the descriptor that holds the lock.
+
+    Raises:
+        JournalError: Another daemon has it, it is not ours or too new, or it can't be used.
+
+    """
+    try:
+        _make_private(path)
+        lock = _lock(path)
+    except OSError as error:
+        raise JournalError(f"{path}: can't be used as the journal: {error.strerror}") from error
+    connection = None
+    try:
+        # Any thread may use the connection, so long as only one does at a time: the writer's.
+        connection = sqlite3.connect(
+            path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        for pragma in _WRITER_PRAGMAS:
+            connection.execute(pragma)
+        migrate(connection)
+        _flush_folder(path.parent)
+    except (sqlite3.Error, WrongSchema, OSError) as error:
+        if connection is not None:
+            connection.close()
+        os.close(lock)
+        raise JournalError(f"{path}: can't be used as the journal: {error}") from error
+    return connection, lock
+
+
+@contextmanager
+def open_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the journal read-only, beside a running daemon or without one.
+
+    Raises:
+        JournalError: There is none, it is not ours, or it can't be read.
+
+    """
+    if not path.is_file():
+        raise JournalError(f"{path}: there is no journal")
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(
+            sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        ) as connection:
+            # One snapshot for all that is read.
+            connection.execute("BEGIN")
+            yield connection
+    except sqlite3.Error as error:
+        raise JournalError(f"{path}: can't be read: {error}") from error
+
+
+def _make_private(path: Path) -> None:
+    """See to the modes before SQLite writes: its -wal and -shm files take those of the file."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = path.parent.stat()
+    if folder.st_uid == os.geteuid() and folder.st_mode & 0o077:
+        path.parent.chmod(0o700)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+
+
+def _lock(path: Path) -> int:
+    """Take the lock that a daemon holds on its journal as long as it lives.
+
+    It is flock's, which the kernel drops with the process, and which refuses a second opener in
+    the same process too.
+    """
+    name = path.with_name(path.name + ".lock")
+    lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(lock, 20).decode(errors="replace").strip() or "unknown"
+        os.close(lock)
+        raise JournalError(
+            f"{path}: another thinkq (process {holder}) is using this data folder"
+        ) from None
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
+    return lock
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the file's name as durable as its content."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,259 @@
+"""The journal: every accepted request and its answer, on disk before anybody is told.
+
+All writing goes through one thread with group commit (`writer`); what is awaited here is done
+when it is durable. The promises and their crash points are in `docs/reliability.md`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from worker.journal import changes, queries, retention
+from worker.journal.records import (
+    Admission,
+    Answered,
+    Dead,
+    Joined,
+    New,
+    Pending,
+    State,
+    Stats,
+    StreamLengths,
+    Undelivered,
+    encode_request,
+)
+from worker.journal.retention import Retention
+from worker.journal.storage import JournalError, open_for_reading, open_for_writing
+from worker.journal.writer import Writer
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from worker.domain.messages import Kind, Reply, ReplyRoute, Request
+    from worker.domain.session import Session
+
+__all__ = [
+    "Admission",
+    "Answered",
+    "Dead",
+    "Joined",
+    "Journal",
+    "JournalError",
+    "New",
+    "Pending",
+    "Retention",
+    "State",
+    "Stats",
+    "StreamLengths",
+    "Undelivered",
+]
+
+_log = structlog.get_logger(__name__)
+
+
+class Journal:
+    """The requests of one data folder. Get one from `Journal.open`.
+
+    The methods are called on the event loop. Each raises `JournalError` when the disk does not
+    take the change; it may then be tried again.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        lock: int,
+        retention_: Retention,
+        now: Callable[[], float],
+    ) -> None:
+        self._path = path
+        self._lock: int | None = lock
+        self._retention = retention_
+        self._now = now
+        self._writer = Writer(connection)
+        self._traces_left = False
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        retention_s: float = 86_400,
+        session_retention_s: float = 30 * 86_400,
+        max_bytes: int = 1024**3,
+        now: Callable[[], float] = time.time,
+    ) -> Journal:
+        """Open the journal, or make one; blocks, so call it before the loop has work.
+
+        Args:
+            path: Its file; `-wal`, `-shm` and `.lock` stand beside it.
+            retention_s: Seconds that a record is kept after its end.
+            session_retention_s: Seconds that a session is kept after its last turn.
+            max_bytes: Of requests and replies, before the oldest that are over go early.
+            now: Unix time in seconds.
+
+        Raises:
+            JournalError: Another daemon has it, it is from a newer thinkq, or it can't be used.
+
+        """
+        connection, lock = open_for_writing(path)
+        limits = Retention(
+            records_s=retention_s, sessions_s=session_retention_s, max_bytes=max_bytes
+        )
+        return cls(path, connection, lock, limits, now)
+
+    async def close(self) -> None:
+        """Finish what waits, close the file, let go of the lock."""
+        await self._writer.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @property
+    def commits(self) -> int:
+        """How many transactions were committed since it was opened."""
+        return self._writer.commits
+
+    # The way of a request ------------------------------------------------------------------
+
+    async def accept(self, request: Request) -> Admission:
+        """Make a request durable, or say what is known of it; acknowledge only after this.
+
+        Raises:
+            BadRequest: It holds a value that can't be written.
+
+        """
+        stored = encode_request(request)
+        now = self._now()
+        return await self._writer.submit(
+            lambda connection: changes.accept(connection, request, stored, now)
+        )
+
+    async def running(self, client: str, key: bytes, attempts: int) -> None:
+        """Note that a request goes to the engine; `attempts` engines went down with it before."""
+        now = self._now()
+        await self._writer.submit(
+            lambda connection: changes.run(connection, client, key, attempts, now)
+        )
+
+    async def answer(
+        self,
+        client: str,
+        key: bytes,
+        reply: Reply,
+        *,
+        stream: StreamLengths,
+        session: Session | None = None,
+    ) -> None:
+        """Record the final reply, together with the session's turn; publish only after this.
+
+        Where there is an answer already, or the record was forgotten, nothing is written.
+
+        Args:
+            client: Whose request it is.
+            key: The request's, within its client's.
+            reply: The final reply.
+            stream: The characters of each part of each kind, so that it can be resumed.
+            session: The session after this turn, if the request has one.
+
+        """
+        now = self._now()
+        await self._writer.submit(
+            lambda connection: changes.answer(
+                connection, client, key, reply, stream, session=session, now=now
+            )
+        )
+
+    async def delivered(
+        self, client: str, key: bytes, routes: Sequence[ReplyRoute] | None = None
+    ) -> None:
+        """Note that the broker has the reply: on `routes`, or on all there are."""
+        now = self._now()
+        await self._writer.submit(
+            lambda connection: changes.deliver(connection, client, key, routes, now)
+        )
+
+    async def dead(
+        self,
+        client: str,
+        key: bytes,
+        reason: str,
+        reply: Reply | None = None,
+        *,
+        history: Sequence[str] = (),
+    ) -> None:
+        """Give up on a request: why, what its client is told, and what led to it."""
+        now = self._now()
+        await self._writer.submit(
+            lambda connection: changes.bury(
+                connection, client, key, reason, reply, history=history, now=now
+            )
+        )
+
+    # Questions -----------------------------------------------------------------------------
+
+    def backlog(self) -> list[Pending]:
+        """Return every request without an answer, in order of arrival; blocks, for the start."""
+        with open_for_reading(self._path) as connection:
+            return queries.backlog(connection)
+
+    def undelivered(self) -> list[Undelivered]:
+        """Return every reply that the broker has not confirmed; blocks, for the start."""
+        with open_for_reading(self._path) as connection:
+            return queries.undelivered(connection)
+
+    async def find(self, client: str, key: bytes) -> State | None:
+        """Return how far a request has come, None where there is no record of it."""
+        known = await self._writer.submit(partial(queries.number_and_state, client=client, key=key))
+        return None if known is None else known[1]
+
+    async def parts(self, client: str, key: bytes) -> tuple[Reply, dict[Kind, list[str]]] | None:
+        """Return a final reply and its stream's parts from 0, None where there is no answer."""
+        return await self._writer.submit(partial(queries.parts, client=client, key=key))
+
+    async def session(self, name: str) -> Session | None:
+        """Return a session, whoever's it is: the caller asks whether it may."""
+        return await self._writer.submit(partial(queries.session, name=name))
+
+    async def stats(self) -> Stats:
+        """Count what is kept."""
+        return await self._writer.submit(queries.stats)
+
+    # Letting go ----------------------------------------------------------------------------
+
+    async def forget(self, client: str, session: str | None = None) -> int:
+        """Delete all of a client, or of one of its sessions; return how many entries went.
+
+        Afterwards no byte of them is in the file or its log. While somebody reads the journal
+        the log can't be emptied; `expire` does it later.
+        """
+        forgotten = await self._writer.submit(
+            partial(changes.forget, client=client, session=session)
+        )
+        await self._erase()
+        return forgotten
+
+    async def expire(self) -> int:
+        """Delete what is too old or too much; return how many entries went."""
+        removed = 0
+        while gone := await self._writer.submit(
+            partial(retention.expire, retention=self._retention, now=self._now())
+        ):
+            removed += gone
+        if removed or self._traces_left:
+            await self._erase()
+        return removed
+
+    async def _erase(self) -> None:
+        while await self._writer.submit(retention.give_back_pages):
+            pass
+        self._traces_left = not await self._writer.submit(retention.empty_log, alone=True)
+        if self._traces_left:
+            _log.warning("journal_log_in_use", retried="with the next expiry")
