@@ -91,7 +91,7 @@ class Delivery:
         self, client: str, key: bytes, reply: Reply, routes: Sequence[ReplyRoute]
     ) -> None:
         await asyncio.gather(*(self._publish(codec.encode_reply(reply, to)) for to in routes))
-        await self._journal.delivered(client, key)
+        await self._journal.delivered(client, key, routes)
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

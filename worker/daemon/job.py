@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from worker.domain.errors import ThinkqError
-    from worker.sessions import Session
+    from worker.domain.session import Session
 
 
 class Stage(Enum):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from worker.engine.pipe import ModelInfo, Step
     from worker.engine.supervisor import Engine
     from worker.journal.store import Journal
-    from worker.sessions import Session
+    from worker.domain.session import Session
 
 _POISON_ATTEMPTS = 2
 _JOURNAL_RETRY_S = 1.0
@@ -336,8 +336,10 @@ class Jobs:
         error = Poisoned(f"the engine went down {job.attempts} times with this request: {why}")
         reply = self._outcome.of_error(job, error, self._clock())
         self._forget(job)
-        await self._journal.dead(job.request.client, job.request.key, error.code, reply)
         history = [f"attempt {attempt + 1}: engine down" for attempt in range(job.attempts)]
+        await self._journal.dead(
+            job.request.client, job.request.key, error.code, reply, history=history
+        )
         self._delivery.dead_letter(
             job.request.client, error, request_id=job.request.id, history=history
         )

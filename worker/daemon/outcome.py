@@ -16,10 +16,11 @@ from worker.domain.errors import (
     ThinkqError,
 )
 from worker.domain.messages import FinishReason, Kind, Message, Reply, ToolCall, Usage
-from worker.sessions import Session, with_turn
+from worker.sessions import with_turn
 
 if TYPE_CHECKING:
     from worker.daemon.job import Job
+    from worker.domain.session import Session
     from worker.engine.pipe import Done, Failed, ModelInfo
 
 CANCELLED = Cancelled("the client cancelled the request")

@@ -1,0 +1,284 @@
+"""What the batch promises of thoughts, budgets, limits and grammars, on real models."""
+
+import json
+
+import pytest
+
+from worker.domain.errors import BadSchema, ContextTooLong
+from worker.domain.messages import Kind, Mode, Sampling
+from worker.engine.generation import Generation, Limits
+from worker.engine.models import load
+from worker.engine.pipe import Cancel, Done, State, Submit, Text
+
+
+class Runner:
+    """Runs rows to their end and keeps what they said."""
+
+    def __init__(self, loaded, **limits):
+        self.loaded = loaded
+        self.generation = Generation(loaded, Limits(**limits))
+
+    def submit(self, row, prompt="Tell me about cats.", mode=Mode.NO_THINK, **fields):
+        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        submit = Submit(row=row, messages=messages, mode=mode, **fields)
+        self.generation.submit(self.generation.prepare(submit))
+
+    def run(self, until=lambda _said: False):
+        said = Said()
+        while not self.generation.idle and not until(said):
+            said.hear(self.generation.step())
+        return said
+
+    def one(self, *args, **fields):
+        self.submit(1, *args, **fields)
+        return self.run()
+
+
+class Said:
+    def __init__(self):
+        self.done = {}
+        self.texts = {}
+        self.states = {}
+        self.tokens = {}
+
+    def hear(self, step):
+        for event in step.events:
+            self.event(event)
+        for row, tokens in step.tokens:
+            self.tokens.setdefault(row, []).extend(tokens)
+
+    def event(self, event):
+        if isinstance(event, Done):
+            self.done[event.row] = event
+        elif isinstance(event, Text):
+            self.texts.setdefault((event.row, event.kind), []).append(event.text)
+        elif isinstance(event, State):
+            self.states.setdefault(event.row, []).append(event.state)
+
+    def text(self, kind=Kind.ANSWER, row=1):
+        return "".join(self.texts.get((row, kind), []))
+
+
+@pytest.fixture(scope="module")
+def qwen(tiny_qwen3):
+    return Runner(load(tiny_qwen3))
+
+
+@pytest.fixture(scope="module")
+def smollm(smollm2_path):
+    return Runner(load(smollm2_path))
+
+
+GREEDY = Sampling(temperature=0.0, max_tokens=24)
+
+
+@pytest.mark.parametrize("model", ["qwen", "smollm"])
+def test_a_thought_is_cut_at_exactly_its_budget_and_an_answer_follows(model, request):
+    runner = request.getfixturevalue(model)
+    said = runner.one(mode=Mode.THINK, budget_tokens=7, sampling=Sampling(max_tokens=30))
+    assert said.done[1].reasoning_tokens <= 7
+    assert said.done[1].completion_tokens > said.done[1].reasoning_tokens
+    assert said.states[1] == ["prefill", "thinking", "answering"]
+
+
+@pytest.mark.parametrize("model", ["qwen", "smollm"])
+def test_a_thought_cut_by_max_tokens_still_ends_in_an_answer(model, request):
+    runner = request.getfixturevalue(model)
+    said = runner.one(mode=Mode.THINK, sampling=Sampling(max_tokens=10))
+    done = said.done[1]
+    assert 0 < done.reasoning_tokens < done.completion_tokens <= 10
+
+
+@pytest.mark.parametrize("model", ["qwen", "smollm"])
+def test_a_budget_of_nothing_is_no_thinking(model, request):
+    runner = request.getfixturevalue(model)
+    said = runner.one(mode=Mode.THINK, budget_tokens=0, sampling=GREEDY)
+    assert said.done[1].reasoning_tokens == 0
+    assert said.text(Kind.REASONING) == ""
+    assert "thinking" not in said.states[1]
+
+
+def test_without_thinking_a_native_model_has_no_thought(qwen):
+    said = qwen.one(mode=Mode.NO_THINK, sampling=GREEDY)
+    assert said.done[1].reasoning_tokens == 0
+    assert said.text(Kind.REASONING) == ""
+
+
+@pytest.mark.parametrize("model", ["qwen", "smollm"])
+def test_no_control_token_reaches_any_text(model, request):
+    runner = request.getfixturevalue(model)
+    for mode in Mode:
+        runner.submit(1, mode=mode, budget_tokens=12, sampling=Sampling(max_tokens=60, seed=3))
+        said = runner.run()
+        for kind in (Kind.ANSWER, Kind.REASONING):
+            assert not any(mark in said.text(kind) for mark in ("<think>", "</think>", "<|im_"))
+
+
+@pytest.mark.parametrize("model", ["qwen", "smollm"])
+def test_greedy_output_is_mlx_lms_own(model, request):
+    from mlx_lm import generate
+
+    runner = request.getfixturevalue(model)
+    prompt = runner.generation.prepare(
+        Submit(row=0, messages=[{"role": "user", "content": "Count to ten."}], mode=Mode.NO_THINK)
+    ).prompt
+    loaded = runner.loaded
+    theirs = generate(loaded.model, loaded.tokenizer, prompt, max_tokens=24)
+    ours = runner.one("Count to ten.", sampling=GREEDY)
+    assert ours.text() == theirs.strip()
+
+
+def test_rows_of_a_batch_do_not_change_each_other(smollm):
+    prompts = [f"Tell a story about {number} cats." for number in range(4)]
+    alone = []
+    for prompt in prompts:
+        alone.append(smollm.one(prompt, sampling=GREEDY).text())
+    for row, prompt in enumerate(prompts):
+        smollm.submit(row, prompt, sampling=GREEDY)
+    said = smollm.run()
+    assert [said.text(row=row) for row in range(4)] == alone
+
+
+def test_a_seed_gives_the_same_text_alone_and_in_a_batch(smollm):
+    sampling = Sampling(temperature=0.9, max_tokens=16, seed=11)
+    alone = smollm.one("Tell a story.", sampling=sampling).text()
+    smollm.submit(1, "Tell a story.", sampling=sampling)
+    smollm.submit(2, "Say something else.", sampling=Sampling(temperature=0.9, max_tokens=16))
+    assert smollm.run().text(row=1) == alone
+
+
+def test_a_stop_string_ends_the_answer_and_is_not_part_of_it(smollm):
+    whole = smollm.one("Count to ten.", sampling=GREEDY).text()
+    word = whole.split()[2]
+    said = smollm.one("Count to ten.", sampling=Sampling(temperature=0, max_tokens=24, stop=(word,)))
+    assert said.done[1].finish_reason == "stop"
+    assert said.text() == whole.partition(word)[0].rstrip()
+
+
+def test_the_parts_of_a_text_have_no_blanks_around_the_whole(qwen):
+    said = qwen.one(mode=Mode.THINK, budget_tokens=8, sampling=Sampling(max_tokens=40))
+    for kind in (Kind.ANSWER, Kind.REASONING):
+        assert said.text(kind) == said.text(kind).strip()
+
+
+def test_a_cancelled_row_ends_at_once_with_what_it_has(smollm):
+    smollm.submit(1, sampling=Sampling(temperature=0, max_tokens=500))
+    said = smollm.run(until=lambda said: len(said.texts.get((1, Kind.ANSWER), [])) >= 3)
+    produced = len(said.tokens[1])
+    for event in smollm.generation.cancel(Cancel(1)):
+        said.event(event)
+    assert smollm.generation.idle
+    assert said.done[1].finish_reason == "cancelled"
+    assert said.done[1].completion_tokens == produced
+
+
+def test_a_row_that_waits_can_be_cancelled(smollm):
+    smollm.submit(1, sampling=GREEDY)
+    events = smollm.generation.cancel(Cancel(1, "deadline"))
+    assert [event.finish_reason for event in events] == ["deadline"]
+    assert smollm.generation.idle
+
+
+def test_more_rows_than_fit_wait_their_turn(smollm2_path):
+    runner = Runner(load(smollm2_path), rows=2)
+    for row in range(5):
+        runner.submit(row, sampling=Sampling(temperature=0, max_tokens=4))
+    assert sorted(runner.run().done) == list(range(5))
+
+
+def test_a_long_prompt_is_read_in_chunks_while_another_row_decodes(smollm):
+    smollm.submit(1, sampling=Sampling(temperature=0, max_tokens=40))
+    said = smollm.run(until=lambda said: bool(said.tokens.get(1)))
+    smollm.submit(2, "word " * 1200, sampling=Sampling(max_tokens=2))
+    between = 0
+    while not said.states.get(2, [""])[-1] == "answering" and not smollm.generation.idle:
+        step = smollm.generation.step()
+        between += any(row == 1 for row, _ in step.tokens)
+        said.hear(step)
+    assert between >= 4
+    smollm.run()
+
+
+def test_a_conversation_beyond_the_context_is_refused_with_limit_and_count(tiny_qwen3):
+    runner = Runner(load(tiny_qwen3, context_tokens=64))
+    with pytest.raises(ContextTooLong, match=r"has \d+ tokens.* at most 63"):
+        runner.submit(1, "word " * 200)
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"room": {"enum": ["kitchen", "hall"]}, "level": {"type": "integer"}},
+    "required": ["room", "level"],
+    "additionalProperties": False,
+}
+BOUND = {"type": "json_schema", "json_schema": {"schema": SCHEMA}}
+
+
+@pytest.mark.parametrize("model", ["qwen", "smollm"])
+@pytest.mark.parametrize("mode", list(Mode))
+def test_an_answer_bound_to_a_schema_is_valid_in_both_modes(model, mode, request):
+    runner = request.getfixturevalue(model)
+    sampling = Sampling(temperature=0, max_tokens=80)
+    said = runner.one("Kitchen to 5.", mode=mode, budget_tokens=8, sampling=sampling, grammar=BOUND)
+    assert json.loads(said.text())["room"] in ("kitchen", "hall")
+    assert said.done[1].reasoning_tokens == (0 if mode is Mode.NO_THINK else 8) or said.text(
+        Kind.REASONING
+    )
+
+
+@pytest.mark.parametrize("length", range(1, 12))
+def test_a_bound_answer_cut_by_its_length_is_still_valid(smollm, length):
+    sampling = Sampling(temperature=0, max_tokens=length)
+    said = smollm.one("Kitchen to 5.", sampling=sampling, grammar=BOUND)
+    assert set(json.loads(said.text())) == {"room", "level"}
+
+
+def test_a_schema_that_can_not_be_enforced_is_refused(smollm):
+    hopeless = {"type": "json_schema", "json_schema": {"schema": {"type": "no such type"}}}
+    with pytest.raises(BadSchema):
+        smollm.submit(1, grammar=hopeless)
+
+
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "set_light",
+        "parameters": {
+            "type": "object",
+            "properties": {"on": {"type": "boolean"}},
+            "required": ["on"],
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("model", ["qwen", "smollm"])
+def test_a_required_tool_call_has_a_declared_name_and_valid_arguments(model, request):
+    runner = request.getfixturevalue(model)
+    sampling = Sampling(temperature=0, max_tokens=80)
+    said = runner.one("Light on.", sampling=sampling, tools=[TOOL], tool_choice="required")
+    (call,) = said.done[1].tool_calls
+    assert call["function"]["name"] == "set_light"
+    assert isinstance(json.loads(call["function"]["arguments"])["on"], bool)
+    assert json.loads(said.text(Kind.TOOL)) == call
+    assert said.text(Kind.ANSWER) == ""
+    assert said.done[1].finish_reason == "tool_calls"
+
+
+@pytest.mark.parametrize("model", ["qwen", "smollm"])
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("produced", [1, 5, 9, 14])
+def test_a_row_replayed_in_a_new_engine_goes_on_as_if_nothing_had_happened(
+    model, mode, produced, request
+):
+    runner = request.getfixturevalue(model)
+    fields = {"mode": mode, "budget_tokens": 8, "sampling": Sampling(temperature=0, max_tokens=20)}
+    whole = runner.one(**fields)
+    runner.submit(1, **fields)
+    first = runner.run(until=lambda said: len(said.tokens.get(1, [])) >= produced)
+    runner.generation.cancel(Cancel(1))
+    runner.submit(1, **fields, generated=first.tokens[1])
+    second = runner.run()
+    for kind in (Kind.ANSWER, Kind.REASONING):
+        assert first.text(kind) + second.text(kind) == whole.text(kind)
+    assert second.done[1].completion_tokens == whole.done[1].completion_tokens
