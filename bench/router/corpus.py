@@ -16,7 +16,11 @@ CONCEPTS = DATA / "concepts.toml"
 
 
 class Example(Struct, frozen=True):
-    """A prompt and what it needs; `source` is what leave-one-source-out leaves out."""
+    """A prompt and what it needs.
+
+    `source` is what leave-one-source-out leaves out; `family` is the grammar's line, or again the
+    source: prompts of one family share their words.
+    """
 
     text: str
     lang: str
@@ -24,6 +28,7 @@ class Example(Struct, frozen=True):
     category: str
     source: str
     hard: bool = False
+    family: str = ""
 
 
 def collected() -> list[Example]:
@@ -42,6 +47,7 @@ def read_examples(path: Path) -> list[Example]:
             row.get("category", ""),
             row.get("source", path.stem),
             row.get("hard", False),
+            row.get("source", path.stem),
         )
         for row in rows
     ]
@@ -50,10 +56,10 @@ def read_examples(path: Path) -> list[Example]:
 def written(seed: int = 1) -> list[Example]:
     """Return the prompts that the project's own grammars write, the same for the same seed."""
     return [
-        Example(text, lang, think, category, f"grammar-{lang}")
+        Example(text, lang, think, category, f"grammar-{lang}", family=line)
         for path in sorted(DATA.glob("grammar.*.txt"))
         for lang in [path.name.split(".")[1]]
-        for text, think, category in grammar.expand(path.read_text("utf-8"), seed=seed)
+        for text, think, category, line in grammar.expand(path.read_text("utf-8"), seed=seed)
     ]
 
 

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 _HEADING = re.compile(r"^\[(\w+) (think|no_think)(?: (\d+))?\]$")
 _SLOT_HEADING = re.compile(r"^\[\[(\w+)\]\]$")
-_CHOICE = re.compile(r"\(([^()]*\|[^()]*)\)")
+_CHOICE = re.compile(r"\(((?:[^()|]|\([^()|]*\))*\|(?:[^()]|\([^()|]*\))*)\)")
 _SLOT = re.compile(r"\{(\w+)(?::(\d+)-(\d+))?\}")
 
 
-def expand(source: str, *, seed: int) -> Iterator[tuple[str, bool, str]]:
-    """Yield (text, think, category) for each prompt, without repeats."""
+def expand(source: str, *, seed: int) -> Iterator[tuple[str, bool, str, str]]:
+    """Yield (text, think, category, line it was written from) for each prompt, no repeats."""
     slots, prompts = _parse(source)
     seen: set[str] = set()
     for line, think, category, times in prompts:
@@ -32,7 +32,7 @@ def expand(source: str, *, seed: int) -> Iterator[tuple[str, bool, str]]:
             text = _write(line, slots, chooser)
             if text not in seen:
                 seen.add(text)
-                yield text, think, category
+                yield text, think, category, line
 
 
 def _parse(source: str) -> tuple[dict[str, list[str]], list[tuple[str, bool, str, int]]]:

@@ -25,8 +25,8 @@ UNIT = 100
 """Weights are kept in hundredths of log odds."""
 
 MIN_EXAMPLES = 3
-MIN_SOURCES = 2
-"""A word must be seen in this many examples and sources: what one source says is its accent."""
+MIN_FAMILIES = 2
+"""A word must be seen in this many examples and families: what one source says is its accent."""
 
 STRENGTH = {"@": 2.0, "#": 1.5, "^": 1.0, "$": 1.0}
 """How much more a concept or a trait of form may weigh than a bare word (scale of its column)."""
@@ -54,15 +54,15 @@ def weights_of(examples: Sequence[Example]) -> np.ndarray:
 def vocabulary(examples: Sequence[Example], marks: Sequence[set[str]]) -> list[str]:
     """Return the marks worth a weight, sorted."""
     counts: Counter[str] = Counter()
-    sources: defaultdict[str, set[str]] = defaultdict(set)
+    families: defaultdict[str, set[str]] = defaultdict(set)
     for example, present in zip(examples, marks, strict=True):
         counts.update(present)
         for mark in present:
-            sources[mark].add(example.source)
+            families[mark].add(example.family)
     return sorted(
         mark
         for mark, count in counts.items()
-        if count >= MIN_EXAMPLES and (mark[0] in "@#" or len(sources[mark]) >= MIN_SOURCES)
+        if count >= MIN_EXAMPLES and (mark[0] in "@#" or len(families[mark]) >= MIN_FAMILIES)
     )
 
 
