@@ -138,21 +138,6 @@ def bury(
     _note(connection, number, now, f"dead, {reason}")
 
 
-def forget(connection: sqlite3.Connection, client: str, session: str | None) -> int:
-    """Delete a client's records and sessions, all or those of one session; return how many."""
-    if session is None:
-        records = connection.execute("DELETE FROM record WHERE client = ?", (client,))
-        sessions = connection.execute("DELETE FROM session WHERE client = ?", (client,))
-    else:
-        records = connection.execute(
-            "DELETE FROM record WHERE client = ? AND session = ?", (client, session)
-        )
-        sessions = connection.execute(
-            "DELETE FROM session WHERE client = ? AND name = ?", (client, session)
-        )
-    return records.rowcount + sessions.rowcount
-
-
 def _insert(connection: sqlite3.Connection, request: Request, stored: bytes, now: float) -> None:
     cursor = connection.execute(
         "INSERT INTO record (client, key, id, session, state, accepted_at, updated_at, size_bytes)"

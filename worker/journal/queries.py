@@ -174,7 +174,7 @@ def one(
 def history_of(connection: sqlite3.Connection, number: int) -> list[Event]:
     """Return what happened to a record, in order."""
     rows = connection.execute(
-        "SELECT at, event FROM event WHERE record = ? ORDER BY rowid", (number,)
+        "SELECT at, event FROM event WHERE record = ? ORDER BY number", (number,)
     )
     return [Event(*row) for row in rows]
 

@@ -1,6 +1,7 @@
-"""What leaves the journal: by age, by bytes, and every trace of it with the pages given back.
+"""What leaves the journal: by age, by bytes, and for a client who wants to be forgotten.
 
-Only what is over leaves: an unanswered request and an undelivered reply stay whatever their age.
+Only what is over leaves by itself: an unanswered request and an undelivered reply stay whatever
+their age.
 """
 
 from __future__ import annotations
@@ -22,16 +23,14 @@ _PAGES = 2000
 class Retention(Struct, frozen=True, kw_only=True):
     """How long and how much is kept.
 
-    Args:
-        records_s: Seconds that a record lives after its last change.
-        sessions_s: Seconds that a conversation lives after its last turn.
-        max_bytes: What requests and replies may take together before the oldest go early.
-
+    `records_s` is how many seconds a record lives after its last change, `sessions_s` a
+    conversation after its last turn. `max_bytes` is what requests and replies may take together
+    before the oldest go early.
     """
 
     records_s: float = 86_400
     sessions_s: float = 30 * 86_400
-    max_bytes: int = 1024**3
+    max_bytes: int = 256 * 1024**2
 
 
 def expire(connection: sqlite3.Connection, retention: Retention, now: float) -> int:
@@ -65,6 +64,48 @@ def _expire_by_bytes(connection: sqlite3.Connection, max_bytes: int) -> int:
     return len(going)
 
 
+def forget(connection: sqlite3.Connection, client: str, session: str | None, now: float) -> int:
+    """Delete a client's records and sessions, all or those of one session; return how many.
+
+    `erase_traces` has to follow.
+    """
+    if session is None:
+        records = connection.execute("DELETE FROM record WHERE client = ?", (client,))
+        sessions = connection.execute("DELETE FROM session WHERE client = ?", (client,))
+    else:
+        records = connection.execute(
+            "DELETE FROM record WHERE client = ? AND session = ?", (client, session)
+        )
+        sessions = connection.execute(
+            "DELETE FROM session WHERE client = ? AND name = ?", (client, session)
+        )
+    forgotten = records.rowcount + sessions.rowcount
+    if forgotten:
+        connection.execute("INSERT INTO erasure (asked_at) VALUES (?)", (now,))
+    return forgotten
+
+
+def erase_traces(connection: sqlite3.Connection) -> bool:
+    """Leave no byte of what was forgotten in the file or its log; call it outside a transaction.
+
+    `secure_delete` overwrites the cells it frees, but not the copies that the balancing of a
+    B-tree leaves in the free middle of a page: forgotten texts were found there in 3 of 12 runs
+    of a random history. So the whole file is written anew.
+
+    Returns:
+        Whether it could be done: not while somebody reads the journal.
+
+    """
+    (asked,) = connection.execute("SELECT count(*) FROM erasure").fetchone()
+    if not asked:
+        return True
+    connection.execute("VACUUM")
+    if not empty_log(connection):
+        return False
+    connection.execute("DELETE FROM erasure")
+    return True
+
+
 def give_back_pages(connection: sqlite3.Connection) -> int:
     """Return some free pages to the file system; return how many are left to give back."""
     connection.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
@@ -73,10 +114,9 @@ def give_back_pages(connection: sqlite3.Connection) -> int:
 
 
 def empty_log(connection: sqlite3.Connection) -> bool:
-    """Write the log into the database and cut it to nothing; call it outside a transaction.
+    """Write the log into the database, outside a transaction, and cut it to nothing.
 
-    `secure_delete` overwrites what was deleted in the database, but the log still has the pages
-    as they were before.
+    The log has the pages as they were before something was deleted from them.
 
     Returns:
         Whether it could be done: not while somebody reads the journal.

@@ -57,6 +57,7 @@ CREATE TABLE route (
     PRIMARY KEY (record, position)
 ) WITHOUT ROWID;
 CREATE TABLE event (
+    number INTEGER PRIMARY KEY,
     record INTEGER NOT NULL REFERENCES record (number) ON DELETE CASCADE,
     at     REAL    NOT NULL,
     event  TEXT    NOT NULL
@@ -72,6 +73,12 @@ CREATE TABLE session (
     messages   BLOB NOT NULL          -- list of Message, MessagePack
 ) WITHOUT ROWID;
 CREATE INDEX session_by_client ON session (client);
+
+-- Somebody was forgotten, and the file was not written anew since.
+CREATE TABLE erasure (
+    number   INTEGER PRIMARY KEY,
+    asked_at REAL NOT NULL
+);
 """
 
 MIGRATIONS: tuple[str, ...] = (_FIRST,)

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BUSY_TIMEOUT_S = 5.0
-"""How long a statement waits for a reader such as `thinkq journal export`."""
+WRITER_PATIENCE_S = 0.5
+"""How long the writer waits for a reader: only the emptying of the log ever has to."""
+
+READER_PATIENCE_S = 5.0
+"""How long a reader waits while the writer puts the file in order."""
 
 WAL_LIMIT_BYTES = 16 * 1024 * 1024
 """What the write-ahead log is cut back to after a burst."""
@@ -71,7 +74,7 @@ def open_for_writing(path: Path) -> tuple[sqlite3.Connection, int]:
     try:
         # Any thread may use the connection, so long as only one does at a time: the writer's.
         connection = sqlite3.connect(
-            path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            path, timeout=WRITER_PATIENCE_S, isolation_level=None, check_same_thread=False
         )
         for pragma in _WRITER_PRAGMAS:
             connection.execute(pragma)
@@ -98,7 +101,7 @@ def open_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         uri = f"{path.absolute().as_uri()}?mode=ro"
         with closing(
-            sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            sqlite3.connect(uri, uri=True, timeout=READER_PATIENCE_S, isolation_level=None)
         ) as connection:
             # One snapshot for all that is read.
             connection.execute("BEGIN")

@@ -78,7 +78,6 @@ class Journal:
         self._retention = retention_
         self._now = now
         self._writer = Writer(connection)
-        self._traces_left = False
 
     @classmethod
     def open(
@@ -87,7 +86,7 @@ class Journal:
         *,
         retention_s: float = 86_400,
         session_retention_s: float = 30 * 86_400,
-        max_bytes: int = 1024**3,
+        max_bytes: int = 256 * 1024**2,
         now: Callable[[], float] = time.time,
     ) -> Journal:
         """Open the journal, or make one; blocks, so call it before the loop has work.
@@ -231,13 +230,15 @@ class Journal:
     async def forget(self, client: str, session: str | None = None) -> int:
         """Delete all of a client, or of one of its sessions; return how many entries went.
 
-        Afterwards no byte of them is in the file or its log. While somebody reads the journal
-        the log can't be emptied; `expire` does it later.
+        Afterwards no byte of them is in the file or its log: the file is written anew, and
+        everybody waits that long. While somebody reads the journal, or the disk is full, that
+        can't be done; `expire` does it later, after a restart too.
         """
         forgotten = await self._writer.submit(
-            partial(changes.forget, client=client, session=session)
+            partial(retention.forget, client=client, session=session, now=self._now())
         )
-        await self._erase()
+        if forgotten:
+            await self._erase_traces()
         return forgotten
 
     async def expire(self) -> int:
@@ -247,13 +248,19 @@ class Journal:
             partial(retention.expire, retention=self._retention, now=self._now())
         ):
             removed += gone
-        if removed or self._traces_left:
-            await self._erase()
+        if removed:
+            while await self._writer.submit(retention.give_back_pages):
+                pass
+            await self._writer.submit(retention.empty_log, alone=True)
+        await self._erase_traces()
         return removed
 
-    async def _erase(self) -> None:
-        while await self._writer.submit(retention.give_back_pages):
-            pass
-        self._traces_left = not await self._writer.submit(retention.empty_log, alone=True)
-        if self._traces_left:
-            _log.warning("journal_log_in_use", retried="with the next expiry")
+    async def _erase_traces(self) -> None:
+        # What was deleted stays deleted whatever happens here, so nobody is told of a failure.
+        try:
+            erased = await self._writer.submit(retention.erase_traces, alone=True)
+        except JournalError as error:
+            _log.warning("journal_traces_left", why=str(error))
+        else:
+            if not erased:
+                _log.warning("journal_traces_left", why="somebody reads the journal")
