@@ -8,6 +8,7 @@ don't.
 from __future__ import annotations
 
 import json
+import string
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from mlx_lm.tokenizer_utils import TokenizerWrapper
 
 _FIELD = "response_format"
-_CLOSING_BYTES = (b'"', b"}", b"]", b"0", b":", b",", b"e", b"l", b"s", b"u", b"a", b"{", b"[")
+# What ends a value stands before what begins or continues one; then whatever may stand at all.
+_CLOSING_BYTES = tuple(
+    character.encode() for character in dict.fromkeys('"}],:0' + string.printable.strip() + " ")
+)
 _MAX_CLOSING_TOKENS = 256
 # A free choice of whitespace lets a small model write blank lines until it runs out of tokens.
 _JSON_OPTIONS: dict[str, Any] = {"whitespace_flexible": False}
@@ -119,8 +123,8 @@ def shortest_closing(matcher: LLMatcher, tokenizer: LLTokenizer) -> str | None:
     """Return a short text that completes what the matcher has consumed, or None.
 
     It is greedy: forced text where the grammar leaves no choice, else the first character that
-    is allowed of those that end values. Found in a few steps for JSON; a grammar that needs more
-    than that is left open, and the caller says so.
+    is allowed, those that end a value before those that go on with it. That closes JSON in a few
+    steps; a grammar that needs more than 256 is left open, and the caller says so.
     """
     matcher = matcher.deep_copy()
     closing: list[int] = []

@@ -1,0 +1,191 @@
+"""`thinkq demo`: a broker, a daemon and a model, and real requests from another process's client."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from msgspec import Struct
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from worker.cli.transcript import Transcript
+from worker.client import Client
+from worker.engine.hub import EMBEDDED_NAME, is_embedded_ready
+from worker.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_START_S = 120.0
+_STOP_S = 20.0
+
+_READINGS = """\
+machine | temperature C | limit C | vibration mm/s | limit mm/s
+press-1 |            61 |      80 |            1.9 |        4.5
+press-2 |            93 |      80 |            2.2 |        4.5
+mill-3  |            58 |      75 |            2.0 |        4.5"""
+
+_LIGHT_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "device": {"enum": ["light", "blind", "heating"]},
+        "room": {"enum": ["kitchen", "bedroom", "hall"]},
+        "state": {"enum": ["on", "off"]},
+        "brightness": {"type": "integer", "minimum": 0, "maximum": 100},
+    },
+    "required": ["device", "room", "state", "brightness"],
+    "additionalProperties": False,
+}
+
+
+class _Scene(Struct, frozen=True):
+    title: str
+    prompt: str
+    fields: dict[str, Any]
+
+
+_SCENES = (
+    _Scene(
+        "A voice command",
+        "Turn on the kitchen light at 30 percent.",
+        {"lane": "interactive", "max_tokens": 40},
+    ),
+    _Scene(
+        "The same command, as strict JSON",
+        "Turn on the kitchen light at 30 percent.",
+        {
+            "lane": "interactive",
+            "response_format": {"type": "json_schema", "json_schema": {"schema": _LIGHT_SCHEMA}},
+        },
+    ),
+    _Scene(
+        "A factory's question over a table of readings",
+        "Compare each reading with its limit. Which machine is over a limit, and what should "
+        "the shift leader check first?",
+        {"context": {"readings": _READINGS}, "thinking_budget": 90, "max_tokens": 160},
+    ),
+    _Scene(
+        "An assistant, first turn: think",
+        "A train leaves at 9:40 and the trip takes 85 minutes. When does it arrive? /think",
+        {"session": "demo", "thinking_budget": 80, "max_tokens": 130},
+    ),
+    _Scene(
+        "The same conversation, second turn: don't",
+        "Thanks! Now wish me a good trip in one short sentence. /no_think",
+        {"session": "demo", "max_tokens": 40},
+    ),
+)
+
+
+def demo() -> None:
+    """Show the main job: real requests over MQTT, answered by a local model."""
+    console = Console(highlight=False, soft_wrap=True)
+    settings = load()
+    _prepare_model(console, settings.data_dir)
+    with tempfile.TemporaryDirectory(prefix="thinkq-demo-") as folder:
+        port = _free_port()
+        with _daemon(Path(folder), port, settings.data_dir, console):
+            begun = time.monotonic()
+            _play(port, console)
+            console.print(f"\n{len(_SCENES)} requests in {time.monotonic() - begun:.0f} s.")
+    console.print(
+        "Everything ran on this machine. Go on with `make run` in one terminal and "
+        '`.venv/bin/thinkq ask "Why is the sky blue?"` in another.'
+    )
+
+
+def _play(port: int, console: Console) -> None:
+    transcript = Transcript(console)
+    with Client("127.0.0.1", port, name="demo") as client:
+        for scene in _SCENES:
+            transcript.asked(scene.title, _shown(scene))
+            reply = transcript.follow(client.stream(scene.prompt, timeout_s=120, **scene.fields))
+            if reply.status != "ok":
+                raise typer.Exit(1)
+
+
+def _shown(scene: _Scene) -> str:
+    lines = [scene.prompt]
+    if "context" in scene.fields:
+        lines += scene.fields["context"]["readings"].splitlines()
+    return "\n".join(lines)
+
+
+def _prepare_model(console: Console, data_dir: Path) -> None:
+    if is_embedded_ready(data_dir):
+        return
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
+    )
+    with bar:
+        task = bar.add_task(f"Preparing {EMBEDDED_NAME}, once", total=1.0)
+        # In a process of its own: this one is to stay an ordinary client without a model.
+        command = [sys.executable, "-m", "worker.engine.prepare", str(data_dir)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                bar.update(task, completed=json.loads(line)["fraction"])
+    if process.returncode != 0:
+        raise typer.Exit(process.returncode)
+
+
+@contextlib.contextmanager
+def _daemon(folder: Path, port: int, data_dir: Path, console: Console) -> Iterator[None]:
+    config = folder / "thinkq.toml"
+    # A data folder of its own: the demo's journal must not meet that of a worker in service.
+    config.write_text(
+        f"data_dir = {json.dumps(str(folder / 'data'))}\n"
+        f'[broker]\nembedded = "iotcore"\nport = {port}\n'
+        f'[worker]\nid = "demo"\n'
+        f"[model]\nname = {json.dumps(EMBEDDED_NAME)}\n"
+        f"path = {json.dumps(str(data_dir / 'models' / EMBEDDED_NAME))}\n"
+    )
+    log = folder / "daemon.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "worker.cli", "run", "--config", str(config)],
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        with console.status("Starting the embedded broker, the daemon and the model"):
+            _wait_until_ready(process, port, log, console)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(
+    process: subprocess.Popen[bytes], port: int, log: Path, console: Console
+) -> None:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError, TimeoutError), Client("127.0.0.1", port) as client:
+            client.wait_for_worker(deadline - time.monotonic())
+            return
+        time.sleep(0.1)
+    console.print(log.read_text(errors="replace")[-3000:])
+    console.print("[red]The daemon did not start; its log is above.[/red]")
+    raise typer.Exit(1)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
