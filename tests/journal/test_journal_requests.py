@@ -1,5 +1,7 @@
 """What a client may rely on: one record for each (client, id), one answer, nothing mixed up."""
 
+import sqlite3
+
 import pytest
 from journal_samples import STREAM, a_reply, a_request, a_session, answer, finish
 
@@ -236,3 +238,17 @@ async def test_the_counts_are_by_state_and_by_client(journal):
     assert stats.states == {"accepted": 2, "delivered": 1}
     assert stats.clients == {"kitchen": 2, "garage": 1}
     assert stats.record_bytes > 0
+
+
+async def test_an_answer_whose_session_can_not_be_kept_is_not_kept_either(journal):
+    request = a_request(session="talk")
+    await journal.accept(request)
+    await journal._writer.submit(
+        lambda connection: connection.execute(
+            "CREATE TRIGGER no_room BEFORE INSERT ON session BEGIN SELECT raise(FAIL, 'no'); END"
+        )
+    )
+    with pytest.raises(sqlite3.IntegrityError):
+        await answer(journal, request, session=a_session("talk", "kitchen", "hello"))
+    assert await journal.find("kitchen", b"r1") is State.ACCEPTED
+    assert journal.undelivered() == []

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+FILE_NAME = "journal.sqlite"
+"""The journal's file in the data folder."""
+
 WRITER_PATIENCE_S = 0.5
 """How long the writer waits for a reader: only the emptying of the log ever has to."""
 

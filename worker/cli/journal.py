@@ -1,0 +1,147 @@
+"""`thinkq journal` and `thinkq dead`: look into the journal's file, beside a daemon or without one.
+
+Prompts and answers are shown only where a single request is named, or with `--texts`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from worker.journal import queries
+from worker.journal.records import State
+from worker.journal.storage import FILE_NAME, JournalError, open_for_reading, open_for_writing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+app = typer.Typer(help="What was accepted and what was answered.", no_args_is_help=True)
+dead_app = typer.Typer(help="Requests that were given up on.", no_args_is_help=True)
+
+EXIT_FAILED = 1
+
+File = Annotated[
+    Path | None, typer.Option("--file", help="The journal; default: the one of the settings.")
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="The settings file that names the data folder.")
+]
+Client = Annotated[str, typer.Argument(help="The client's name.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The request's id.")]
+
+
+@app.command()
+def stats(file: File = None, config: Config = None) -> None:
+    """Count records by state and by client."""
+    with _failing_clearly(), open_for_reading(_path(file, config)) as connection:
+        counted = queries.stats(connection)
+    for state in State:
+        typer.echo(f"{state:<12}{counted.states.get(state, 0):>8}")
+    typer.echo(f"{'sessions':<12}{counted.sessions:>8}")
+    typer.echo(f"{'texts':<12}{counted.record_bytes:>8} bytes")
+    typer.echo(f"{'file':<12}{counted.file_bytes:>8} bytes")
+    if counted.oldest_at is not None:
+        typer.echo(f"oldest      {_time(counted.oldest_at)}")
+    for client, count in sorted(counted.clients.items()):
+        typer.echo(f"client {client}: {count}")
+
+
+@app.command()
+def show(client: Client, request_id: Id, file: File = None, config: Config = None) -> None:
+    """Print all that is known of one request, its texts included, as JSON."""
+    _show(_path(file, config), client, request_id)
+
+
+@app.command()
+def export(
+    file: File = None,
+    config: Config = None,
+    *,
+    texts: Annotated[bool, typer.Option("--texts", help="Requests and replies too.")] = False,
+) -> None:
+    """Write every record as a line of JSON to standard output, oldest first."""
+    with _failing_clearly(), open_for_reading(_path(file, config)) as connection:
+        for summary in queries.summaries(connection):
+            line = msgspec.to_builtins(summary)
+            if texts and (found := queries.one(connection, summary.client, summary.id)):
+                _, line["request"], line["reply"], line["history"] = found
+            sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+@app.command()
+def vacuum(file: File = None, config: Config = None) -> None:
+    """Write the file anew, as small as it can be; the daemon must not run.
+
+    A running daemon gives free pages back by itself.
+    """
+    path = _path(file, config)
+    with _failing_clearly():
+        if not path.is_file():
+            raise JournalError(f"{path}: there is no journal")
+        before = path.stat().st_size
+        connection, lock = open_for_writing(path)
+        try:
+            connection.execute("VACUUM")
+        finally:
+            connection.close()
+            os.close(lock)
+    typer.echo(f"{path}: {before} bytes before, {path.stat().st_size} now")
+
+
+@dead_app.command("list")
+def list_dead(file: File = None, config: Config = None) -> None:
+    """List the requests that were given up on, oldest first."""
+    with _failing_clearly(), open_for_reading(_path(file, config)) as connection:
+        for one in queries.summaries(connection, state=State.DEAD):
+            typer.echo(f"{_time(one.updated_at)}  {one.client}  {one.id}  {one.reason}")
+
+
+@dead_app.command("show")
+def show_dead(client: Client, request_id: Id, file: File = None, config: Config = None) -> None:
+    """Print one of them with its reason and history, its texts included, as JSON."""
+    _show(_path(file, config), client, request_id, state=State.DEAD)
+
+
+def _show(path: Path, client: str, request_id: str, state: State | None = None) -> None:
+    with _failing_clearly(), open_for_reading(path) as connection:
+        found = queries.one(connection, client, request_id)
+        if found is None or state not in (None, found[0].state):
+            kind = "record" if state is None else f"{state} request"
+            raise JournalError(f"{client} has no {kind} with the id {request_id!r}")
+    summary, request, reply, history = found
+    body: dict[str, Any] = {
+        **msgspec.to_builtins(summary),
+        "history": [{"at": _time(event.at), "event": event.event} for event in history],
+        "request": request,
+        "reply": reply,
+    }
+    typer.echo(msgspec.json.format(msgspec.json.encode(body)).decode())
+
+
+def _path(file: Path | None, config: Path | None) -> Path:
+    if file is not None:
+        return file
+    from worker.settings import load  # noqa: PLC0415 - starts fast where a file is named
+
+    return load(config).data_dir / FILE_NAME
+
+
+@contextlib.contextmanager
+def _failing_clearly() -> Iterator[None]:
+    try:
+        yield
+    except JournalError as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(EXIT_FAILED) from error
+
+
+def _time(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).astimezone().isoformat(" ", "seconds")
