@@ -1,7 +1,10 @@
 """The journal: every accepted request and its answer, on disk before anybody is told.
 
 All writing goes through one thread with group commit (`writer`); what is awaited here is done
-when it is durable. The promises and their crash points are in `docs/reliability.md`.
+when it is durable. A crash before `accept` returns leaves the request to the broker, which sends
+it again; after it the request is in `backlog`. A crash before `answer` returns makes it run again;
+after it the reply is in `undelivered`. Between a reply's PUBACK and `delivered` lies the one window
+in which the same bytes can go out twice.
 """
 
 from __future__ import annotations
