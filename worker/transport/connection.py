@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-_STABLE_AFTER_S = 10.0
-"""A connection that lasted this long was a good one: the next retry is quick again."""
+_STABLE_AFTER_S = 60.0
+"""A connection that lasted this long was a good one: the next retry is quick again. Two clients
+of one id, each throwing out the other, never get there, as each waits less than this."""
 
 _RETAINED_NEVER = 2
 _NO_LIMIT = 65_535
@@ -301,10 +302,11 @@ class Connection:
         since, self._connected_since = self._connected_since, None
         if since is not None and time.monotonic() - since >= _STABLE_AFTER_S:
             self._failures = 0
+        advice = hint(reason_code, self._failures if since is not None else 0)
         delay_s = retry_delay_s(self._failures, reason_code)
         self._failures += 1
         self._client.reconnect_delay_set(delay_s, delay_s)  # type: ignore[arg-type]  # it only adds and sleeps
-        self._post(self._away, reason, hint(reason_code))
+        self._post(self._away, reason, advice)
 
     def _network_received(
         self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage

@@ -19,16 +19,24 @@ _REFUSALS = {
     0x8A: "the broker has banned this client",
     0x8C: "the broker wants another way of authentication",
 }
-_HINTS = {
-    SESSION_TAKEN_OVER: "another client connects with the same client id: give each worker its own",
-    **_REFUSALS,
-}
 """By MQTT 5 reason code (table 2-6); paho translates those of 3.1.1."""
 
+_SAME_ID = "another client connects with the same client id: give each worker its own"
+_SUSPICIOUS_LOSSES = 3
 
-def hint(reason_code: int) -> str | None:
-    """Say what a person can do about a reason code, or None."""
-    return _HINTS.get(reason_code)
+
+def hint(reason_code: int, losses: int = 0) -> str | None:
+    """Say what a person can do about a lost connection, or None.
+
+    Args:
+        reason_code: What the broker said.
+        losses: How often before this the connection was lost soon after it was made. Not every
+            broker says that a session was taken over: Mosquitto 2.0 just closes.
+
+    """
+    if reason_code == SESSION_TAKEN_OVER or losses >= _SUSPICIOUS_LOSSES:
+        return _SAME_ID
+    return _REFUSALS.get(reason_code)
 
 
 def retry_delay_s(failures: int, reason_code: int) -> float:
