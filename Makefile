@@ -1,0 +1,41 @@
+# Two commands matter: `make demo` and `make test`. What the set-up does is in scripts/setup.sh.
+
+python := .venv/bin/python
+thinkq := $(python) -m worker.cli
+ready := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check bench clean
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
+
+setup: $(ready) ## Install everything, once; PYTHON=/path/to/python3 chooses the Python
+
+$(ready): pyproject.toml scripts/setup.sh
+	@PYTHON='$(PYTHON)' sh scripts/setup.sh
+	@touch $@
+
+demo: $(ready) ## A broker, a daemon, a model and real requests; ends by itself
+	@$(thinkq) demo
+
+run: $(ready) ## The daemon with a broker and a model of its own, until Ctrl-C
+	@$(thinkq) run --embedded
+
+test: $(ready) ## All tests but the long ones; ARGS="-k words" goes to pytest
+	$(python) -m pytest -m 'not soak' --cov=worker $(ARGS)
+
+check: $(ready) ## Lint, types and tests
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy
+	@$(MAKE) --no-print-directory test
+
+bench: $(ready) ## Round trip, journal and throughput, measured on this machine
+	$(python) bench/roundtrip.py
+	$(python) bench/journal.py
+	$(python) bench/throughput.py
+
+clean: ## Remove what set-up, tests and builds have made here; models and data stay
+	rm -rf .venv build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
