@@ -22,13 +22,14 @@ from worker.daemon.outcome import Outcome
 from worker.domain.policy import Limits
 from worker.engine.pipe import EngineOptions
 from worker.engine.supervisor import Engine
-from worker.journal.store import Journal
+from worker.journal.storage import FILE_NAME
+from worker.journal.store import Journal, JournalError
 from worker.observe import presence
 from worker.router.judge import load_router
 from worker.scheduler.speeds import Speeds
 from worker.transport import codec
 from worker.transport.connection import Connection, State
-from worker.transport.options import BrokerOptions, TlsOptions
+from worker.transport.options import BrokerOptions
 from worker.transport.topics import Topics
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ class Daemon:
         self._why = "started"
         self._tasks: list[asyncio.Task[None]] = []
         self._journal = Journal.open(
-            settings.data_dir / "journal.sqlite", retention_s=settings.journal.retention_s
+            settings.data_dir / FILE_NAME,
+            retention_s=settings.journal.retention_s,
+            session_retention_s=settings.journal.session_retention_s,
+            max_bytes=settings.journal.max_bytes,
         )
         self._connection = Connection(
             _broker_options(settings),
@@ -244,12 +248,14 @@ class Daemon:
     async def _expire_records(self) -> None:
         while True:
             await asyncio.sleep(_EXPIRE_EVERY_S)
-            await self._journal.expire()
+            try:
+                await self._journal.expire()
+            except JournalError as error:
+                _log.warning("not_expired", error=str(error))
 
 
 def _broker_options(settings: Settings) -> BrokerOptions:
     broker = settings.broker
-    tls = broker.tls
     return BrokerOptions(
         host=broker.host,
         port=broker.port,
@@ -260,11 +266,7 @@ def _broker_options(settings: Settings) -> BrokerOptions:
         keepalive_s=broker.keepalive_s,
         session_expiry_s=broker.session_expiry_s,
         receive_maximum=broker.receive_maximum,
-        tls=TlsOptions(
-            ca_file=_text(tls.ca_file), cert_file=_text(tls.cert_file), key_file=_text(tls.key_file)
-        )
-        if tls.enabled
-        else None,
+        tls=settings.tls_options(),
     )
 
 
@@ -279,10 +281,6 @@ def _engine_options(settings: Settings, model_path: str) -> EngineOptions:
         yarn_factor=settings.model.yarn_factor,
         context_tokens=settings.model.context_tokens,
     )
-
-
-def _text(path: object) -> str | None:
-    return None if path is None else str(path)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from worker.daemon.delivery import Delivery
     from worker.daemon.outcome import Outcome
     from worker.domain.messages import Reply, ReplyRoute, Request
+    from worker.domain.session import Session
     from worker.engine.pipe import ModelInfo, Step
     from worker.engine.supervisor import Engine
     from worker.journal.store import Journal
-    from worker.domain.session import Session
 
 _POISON_ATTEMPTS = 2
 _JOURNAL_RETRY_S = 1.0

@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -84,16 +85,22 @@ def _model_errors() -> tuple[type[Exception], ...]:
 def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[Generation, Ready]:
     report = blas.prepare(options.threads)
     # Only now may MLX be imported: it takes the BLAS that is loaded by then.
-    from worker.engine import models  # noqa: PLC0415
+    from worker.engine import gguf, hub, models  # noqa: PLC0415
     from worker.engine.generation import Generation, Limits  # noqa: PLC0415
 
+    def tell(what: str, fraction: float) -> None:
+        send(Loading(what, fraction))
+
     begun = time.monotonic()
+    path = Path(options.model_path)
+    if path.name == hub.EMBEDDED_NAME and not path.exists():
+        gguf.convert(path, tell)
     loaded = models.load(
         options.model_path,
         name=options.model_name,
         yarn_factor=options.yarn_factor,
         context_tokens=options.context_tokens,
-        progress=lambda what, fraction: send(Loading(what, fraction)),
+        progress=tell,
     )
     limits = Limits(
         rows=options.rows,

