@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from worker.daemon.daemon import Daemon
-from worker.engine import hub
 from worker.observe import logs
 from worker.settings import Settings, load
 from worker.transport.embedded import EmbeddedBroker
@@ -80,6 +79,8 @@ def _address(bound: BoundBroker) -> dict[str, Any]:
 def _model_path(settings: Settings) -> str:
     if settings.model.name == _STUB:
         return ""
+    from worker.engine import hub  # noqa: PLC0415 - a stub needs none of it
+
     name = settings.model.name
     if settings.model.path is None and name in {_EMBEDDED, hub.EMBEDDED_NAME}:
         # The first time, the engine converts it; until then its folder is not there.
