@@ -108,6 +108,15 @@ async def test_a_burst_arrives_in_order(mosquitto, connect, topic):
     assert [int((await ear.message()).payload) for _ in range(500)] == list(range(500))
 
 
+async def test_the_workers_of_a_group_divide_the_messages(mosquitto, connect, topic):
+    connection, first = await connect(mosquitto.port, f"$share/group/{topic}")
+    _, second = await connect(mosquitto.port, f"$share/group/{topic}")
+    for n in range(20):
+        connection.publish(Outgoing(topic=topic, payload=b"%d" % n))
+    heard = [await ear.message() for _ in range(10) for ear in (first, second)]
+    assert {int(message.payload) for message in heard} == set(range(20))
+
+
 async def test_small_packets_are_not_held_back(mosquitto, connect):
     connection, _ = await connect(mosquitto.port)
     sock = connection._client.socket()

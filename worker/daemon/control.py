@@ -103,8 +103,7 @@ class Control:
             raise BadRequest("id: resume needs the id of a request", field="id")
         job = self._job(control)
         if job is not None:
-            if control.reply_to not in job.routes:
-                job.routes.append(control.reply_to)
+            job.add_route(control.reply_to)
             self._replay(control, job.request.id, job.parts)
             return
         recorded = await self._journal.parts(control.client, control.key)

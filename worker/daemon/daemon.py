@@ -28,7 +28,7 @@ from worker.observe import presence
 from worker.router.judge import load_router
 from worker.scheduler.speeds import Speeds
 from worker.transport import codec
-from worker.transport.connection import Connection, State
+from worker.transport.connection import Connection
 from worker.transport.options import BrokerOptions
 from worker.transport.topics import Topics
 
@@ -81,7 +81,6 @@ class Daemon:
             _broker_options(settings),
             subscriptions=[*self._topics.request_filters(), self._topics.control_filter()],
             on_message=self._received,
-            on_state=self._connection_changed,
             birth=self._birth,
             will=self._status_message("offline", "the connection was lost"),
         )
@@ -191,10 +190,6 @@ class Daemon:
 
     def _received(self, incoming: Incoming) -> None:
         self._intake.message(incoming)
-
-    def _connection_changed(self, state: State) -> None:
-        if state.connected:
-            _log.info("connected", session_present=state.session_present)
 
     def _birth(self) -> Sequence[Outgoing]:
         return [

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from worker.domain.session import Session
 
 
+MAX_ROUTES = 16
+"""As many as the journal keeps of one request."""
+
+
 class Stage(Enum):
     """Where a job is."""
 
@@ -71,6 +75,11 @@ class Job:
     def text(self, kind: Kind) -> str:
         """All the text of a kind so far."""
         return "".join(self.parts[kind])
+
+    def add_route(self, route: ReplyRoute) -> None:
+        """Send the reply to a duplicate's route too; of very many the later ones are left out."""
+        if route not in self.routes and len(self.routes) < MAX_ROUTES:
+            self.routes.append(route)
 
     def begin(self, now: float) -> None:
         """Note that the job got its row."""

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from worker.daemon.delivery import Delivery
     from worker.daemon.outcome import Outcome
     from worker.domain.messages import Reply, ReplyRoute, Request
+    from worker.domain.model import ModelInfo
     from worker.domain.session import Session
-    from worker.engine.pipe import ModelInfo, Step
+    from worker.engine.pipe import Step
     from worker.engine.supervisor import Engine
     from worker.journal.store import Journal
 
@@ -154,8 +155,8 @@ class Jobs:
     def join(self, client: str, key: bytes, route: ReplyRoute) -> None:
         """Add a duplicate's reply route to the job it joins."""
         job = self._by_key.get((client, key))
-        if job is not None and route not in job.routes:
-            job.routes.append(route)
+        if job is not None:
+            job.add_route(route)
 
     def find(self, client: str, key: bytes) -> Job | None:
         """Return a client's live job."""
@@ -202,10 +203,16 @@ class Jobs:
         try:
             job.session = await self._session(request)
             submit = self._choice.submission(job, self._clock())
+            await self._journal.running(request.client, request.key, job.attempts)
         except ThinkqError as error:
             await self._end_with_error(job, error)
             return
-        await self._journal.running(request.client, request.key, job.attempts)
+        except JournalError as error:
+            _log.warning("journal_failed", error=str(error), retry_in_s=_JOURNAL_RETRY_S)
+            await asyncio.sleep(_JOURNAL_RETRY_S)
+            self._wait_again(job)
+            self.start_next()
+            return
         if job.stopped is not None:
             await self._end_with_error(job, job.stopped)
             return
@@ -337,8 +344,10 @@ class Jobs:
         reply = self._outcome.of_error(job, error, self._clock())
         self._forget(job)
         history = [f"attempt {attempt + 1}: engine down" for attempt in range(job.attempts)]
-        await self._journal.dead(
-            job.request.client, job.request.key, error.code, reply, history=history
+        await self._until_journaled(
+            lambda: self._journal.dead(
+                job.request.client, job.request.key, error.code, reply, history=history
+            )
         )
         self._delivery.dead_letter(
             job.request.client, error, request_id=job.request.id, history=history

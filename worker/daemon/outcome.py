@@ -20,8 +20,9 @@ from worker.sessions import with_turn
 
 if TYPE_CHECKING:
     from worker.daemon.job import Job
+    from worker.domain.model import ModelInfo
     from worker.domain.session import Session
-    from worker.engine.pipe import Done, Failed, ModelInfo
+    from worker.engine.pipe import Done, Failed
 
 CANCELLED = Cancelled("the client cancelled the request")
 EXPIRED = DeadlineExceeded("the deadline passed without an answer")

@@ -17,8 +17,8 @@ from mlx.utils import tree_flatten
 from mlx_lm.utils import dequantize_model, load_model, load_tokenizer, save_model
 from msgspec import Struct
 
+from worker.domain.model import ModelInfo
 from worker.engine import gguf, hub
-from worker.engine.pipe import ModelInfo
 from worker.engine.profiles import Profile, profile_of, stretched
 
 if TYPE_CHECKING:

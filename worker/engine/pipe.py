@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from worker.domain.messages import Kind, Mode, Sampling
+from worker.domain.model import ModelInfo
 
 if TYPE_CHECKING:
     import socket
@@ -66,22 +67,6 @@ class Shutdown(Struct, frozen=True, tag=True):
 
 
 ToEngine: TypeAlias = Submit | Cancel | Shutdown
-
-
-class ModelInfo(Struct, frozen=True, kw_only=True):
-    """What the loaded model is and can do, for the card and for admission."""
-
-    name: str
-    thinking: Literal["native", "scaffolded"]
-    context_tokens: int
-    parameters: int
-    weights_bytes: int
-    kv_bytes_per_token: int
-    quantization: str
-    fingerprint: str
-    default_budget_tokens: int
-    max_rows: int
-    blas: str
 
 
 class Ready(Struct, frozen=True, tag=True):

@@ -18,12 +18,12 @@ import time
 import msgspec
 
 from worker.domain.messages import Kind, Mode
+from worker.domain.model import ModelInfo
 from worker.engine.pipe import (
     Cancel,
     Done,
     EngineOptions,
     Failed,
-    ModelInfo,
     Ready,
     RowEvent,
     Shutdown,

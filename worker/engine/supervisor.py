@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, Protocol
@@ -25,7 +27,6 @@ from worker.engine.pipe import (
     Failed,
     FromEngine,
     Loading,
-    ModelInfo,
     Ready,
     Shutdown,
     Step,
@@ -37,6 +38,8 @@ from worker.engine.pipe import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from worker.domain.model import ModelInfo
 
 _FIRST_DELAY_S = 0.1
 _STOP_S = 2.0
@@ -133,7 +136,9 @@ class Engine:
 
     def _kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+            # Not asyncio's own kill(): it polls, and so takes the exit status from its watcher.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def _keep_running(self) -> None:
         delay = _FIRST_DELAY_S

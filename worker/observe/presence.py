@@ -12,8 +12,8 @@ from worker.domain.messages import SCHEMA_VERSION, Encoding, Lane, Mode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from worker.domain.model import ModelInfo
     from worker.domain.policy import Limits
-    from worker.engine.pipe import ModelInfo
 
 Presence = Literal["online", "draining", "offline"]
 
