@@ -1,0 +1,132 @@
+"""The engine dies or hangs: what ran goes on, what kills it twice is given up, by name."""
+
+import pytest
+from exchange import (
+    STUB,
+    Heard,
+    answer,
+    begin,
+    body_of,
+    final_of,
+    hear,
+    kill_engine,
+    nothing_more,
+    refusal,
+    send,
+)
+
+SHORT_PATIENCE = f"{STUB}[engine]\nstep_timeout_s = 1\n"
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory, mosquitto):
+    """A daemon whose engine may be killed, and which waits a second for a sign of it."""
+    from rig import Daemon
+
+    made = Daemon(tmp_path_factory.mktemp("deaths"), mosquitto.port, config=SHORT_PATIENCE).start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def mortal(client_of, daemon):
+    """A client of that daemon."""
+    return client_of(daemon)
+
+
+def test_a_request_that_kills_the_engine_twice_is_poisoned(mortal):
+    assert refusal(mortal, {"prompt": "stub: die"})["code"] == "poisoned"
+    nothing_more(mortal)
+
+
+def test_a_poisoned_request_is_dead_lettered_with_its_history(mortal):
+    mortal.listen(f"{mortal.root}/dead/#")
+    request_id = send(mortal, "stub: die")
+    letter = mortal.wait(lambda message: "/dead/" in message.topic)
+    assert letter.topic == f"{mortal.root}/dead/{mortal.name}"
+    assert (letter.json["id"], letter.json["error"]["code"]) == (request_id, "poisoned")
+    assert len(letter.json["history"]) >= 2
+
+
+def test_a_poisoned_request_sent_again_is_not_run_again(mortal):
+    first = body_of(final_of(mortal, send(mortal, "stub: die", id="poison")))
+    again = body_of(final_of(mortal, send(mortal, "stub: die", id="poison")))
+    assert again == first
+
+
+def test_an_innocent_request_beside_a_poisoned_one_is_answered(mortal):
+    innocent = begin(mortal, "stub: tokens=40 delay_ms=10")
+    guilty = send(mortal, "stub: die")
+    heard = Heard(mortal, innocent)
+    assert heard.final["content"] == heard.text("answer")
+    assert heard.final["content"].endswith("w38 end")
+    assert body_of(final_of(mortal, guilty))["error"]["code"] == "poisoned"
+
+
+def test_many_innocents_beside_a_poisoned_one_are_each_answered_once(mortal):
+    innocents = [send(mortal, "stub: tokens=10 delay_ms=2") for _ in range(8)]
+    guilty = send(mortal, "stub: die")
+    more = [send(mortal, "hello there") for _ in range(4)]
+    for request_id in innocents + more:
+        assert body_of(final_of(mortal, request_id))["status"] == "ok"
+    assert body_of(final_of(mortal, guilty))["error"]["code"] == "poisoned"
+    nothing_more(mortal)
+
+
+def test_a_stream_goes_on_without_a_gap_when_its_engine_is_killed(mortal, daemon):
+    request_id = begin(mortal, "stub: tokens=60 delay_ms=10", mode="think")
+    kill_engine(daemon)
+    heard = Heard(mortal, request_id)
+    expected = "".join(f"w{number} " for number in range(59)) + "end"
+    assert heard.final["content"] == heard.text("answer") == expected
+    for kind in ("answer", "reasoning"):
+        assert heard.seqs(kind) == list(range(len(heard.parts[kind])))
+
+
+def test_usage_counts_the_tokens_of_both_engines(mortal, daemon):
+    request_id = begin(mortal, "stub: tokens=60 delay_ms=10")
+    kill_engine(daemon)
+    assert Heard(mortal, request_id).final["usage"]["completion_tokens"] == 60
+
+
+def test_all_streams_go_on_when_their_engine_is_killed(mortal, daemon):
+    asked = [begin(mortal, "stub: tokens=40 delay_ms=2") for _ in range(4)]
+    kill_engine(daemon)
+    for request_id in asked:
+        heard = Heard(mortal, request_id)
+        assert heard.final["content"] == heard.text("answer")
+        assert heard.final["finish_reason"] == "stop"
+
+
+def test_a_request_cancelled_while_the_engine_is_away_ends_with_what_it_said(mortal, daemon):
+    from exchange import cancel
+
+    request_id = begin(mortal)
+    kill_engine(daemon)
+    cancel(mortal, request_id)
+    heard = Heard(mortal, request_id)
+    assert heard.final["finish_reason"] == "cancelled"
+    assert heard.text("answer") == heard.final["content"]
+
+
+def test_an_engine_that_hangs_is_replaced(mortal):
+    assert refusal(mortal, {"prompt": "stub: hang"})["code"] == "poisoned"
+    assert answer(mortal, "hello there")["content"] == "hello there"
+
+
+def test_an_innocent_request_beside_one_that_hangs_is_answered(mortal):
+    innocent = begin(mortal, "stub: tokens=40 delay_ms=10")
+    guilty = send(mortal, "stub: hang")
+    assert Heard(mortal, innocent).final["content"].endswith("w38 end")
+    assert body_of(final_of(mortal, guilty))["error"]["code"] == "poisoned"
+
+
+def test_a_request_that_fails_leaves_those_beside_it_alone(mortal):
+    running = begin(mortal, "stub: tokens=40 delay_ms=5")
+    assert refusal(mortal, {"prompt": "stub: fail"})["code"] == "engine_failed"
+    assert Heard(mortal, running).final["content"].endswith("w38 end")
+
+
+def test_the_metrics_of_a_worker_say_it_is_online_after_all_this(mortal, daemon):
+    mortal.listen(f"{daemon.root}/worker/w1/status")
+    assert hear(mortal, lambda m: m.topic.endswith("/status")).json["status"] == "online"
