@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 SHOWN = 8
 """Features listed in a verdict: as many as fit a screen and a head."""
 
-READ = 24
-"""Marks looked at for them: the weaker ones carry nothing."""
+READ = 14
+"""Marks looked at on either side."""
+
+FAINT = 12
+"""Weights below this many units, an eighth of log odds, explain nothing."""
 
 NAMED = 2
 """Features named in the one sentence."""
@@ -52,16 +54,26 @@ def in_words(
 
     Args:
         weighed: Marks and their weights, as `Classifier.weigh` gives them.
-        phrases: The user's words for each concept.
+        phrases: The user's words for marks, as `phrases_of` gives them.
         per_log_odds: Units of weight to one of calibrated log odds.
 
     """
-    strongest = heapq.nlargest(READ, weighed.items(), key=_strength)
+    ranked = sorted([(w, mark) for mark, w in weighed.items() if w >= FAINT or w <= -FAINT])
     summed: defaultdict[str, int] = defaultdict(int)
-    for mark, weight in strongest:
-        summed[_phrase(mark, phrases)] += weight
-    ranked = sorted(summed.items(), key=_strength, reverse=True)
-    return tuple((phrase, round(w / per_log_odds, 2)) for phrase, w in ranked[:SHOWN] if w)
+    for weight, mark in ranked[:READ] + ranked[max(READ, len(ranked) - READ) :]:
+        summed[phrases.get(mark) or _phrase(mark)] += weight
+    spoken = sorted([(-abs(w), phrase, w) for phrase, w in summed.items()])
+    return tuple([(phrase, round(w / per_log_odds, 2)) for _, phrase, w in spoken[:SHOWN] if w])
+
+
+def phrases_of(marks: Iterable[str], concepts: Mapping[str, str]) -> dict[str, str]:
+    """Return the user's words for each mark of concept or form; a word speaks for itself."""
+    return {
+        mark: _ABSENT.get(mark) or _FORM.get(bare.split(":")[0]) or concepts[bare[1:].split("~")[0]]
+        for mark in marks
+        for bare in [mark[1:] if mark[:2] in ("^@", "$@") else mark]
+        if len(bare) > 1 and bare[0] in "@#"
+    }
 
 
 def sentence(features: Sequence[tuple[str, float]], *, thinks: bool) -> str:
@@ -74,16 +86,6 @@ def sentence(features: Sequence[tuple[str, float]], *, thinks: bool) -> str:
     return f"{opening}: the message {' and '.join(speaking[:NAMED])}."
 
 
-def _strength(item: tuple[str, int]) -> tuple[int, str]:
-    return abs(item[1]), item[0]
-
-
-def _phrase(mark: str, phrases: Mapping[str, str]) -> str:
-    if mark in _ABSENT:
-        return _ABSENT[mark]
-    bare = mark.lstrip("^$") or mark
-    if bare[0] == "@" and len(bare) > 1:
-        return phrases[bare[1:].split("~")[0]]
-    if bare[0] == "#" and len(bare) > 1:
-        return _FORM[bare.split(":")[0]]
+def _phrase(mark: str) -> str:
+    bare = mark[1:] if mark[0] in "^$" and len(mark) > 1 else mark
     return f"says “{bare.replace('*', '…')}”"

@@ -35,6 +35,7 @@ class TrainedRouter:
     ) -> None:
         self._classifier = classifier
         self._preset = preset
+        self._phrases = explain.phrases_of(classifier.model.weights, classifier.model.phrases)
         self._per_log_odds = classifier.model.unit / classifier.model.slope
 
     def judge(self, question: Question) -> Verdict:
@@ -46,9 +47,7 @@ class TrainedRouter:
             )
         weighed = self._classifier.weigh(question.text)
         log_odds = self._classifier.log_odds(weighed)
-        features = explain.in_words(
-            weighed, self._classifier.model.phrases, per_log_odds=self._per_log_odds
-        )
+        features = explain.in_words(weighed, self._phrases, per_log_odds=self._per_log_odds)
         if question.earlier:
             log_odds, features = self._in_conversation(question, weighed, log_odds, features)
         score = round(probability(log_odds), 4)
