@@ -128,7 +128,7 @@ class Client:
         self._reply_topic = _join(self._root, "reply", self._name, uuid.uuid4().hex[:12])
         self._streams: dict[str, queue.SimpleQueue[Event]] = {}
         self._workers: dict[str, dict[str, Any]] = {}
-        self._worker_heard = threading.Event()
+        self._worker_heard = threading.Condition()
         self._subscribed = threading.Event()
         self._refused: ReasonCode | None = None
         self._published: dict[int, ReasonCode] = {}
@@ -218,8 +218,23 @@ class Client:
 
         Waits at most `timeout_s` for the first to be heard; empty where there is none.
         """
-        self._worker_heard.wait(timeout_s)
-        return dict(self._workers)
+        with self._worker_heard:
+            self._worker_heard.wait_for(lambda: bool(self._workers), timeout_s)
+            return dict(self._workers)
+
+    def wait_for_worker(self, timeout_s: float = 60.0) -> None:
+        """Wait until a worker says that it takes requests.
+
+        Raises:
+            NoWorker: None did in time.
+
+        """
+        with self._worker_heard:
+            if not self._worker_heard.wait_for(self._is_any_online, timeout_s):
+                raise NoWorker(f"no worker came online in {timeout_s:g} s")
+
+    def _is_any_online(self) -> bool:
+        return any(status.get("status") == "online" for status in self._workers.values())
 
     def _exchange(
         self, prompt: Prompt, fields: dict[str, Any], timeout_s: float
@@ -315,8 +330,9 @@ class Client:
             self._deliver(request_id, _stream_event(Kind(kind), payload))
         else:
             status = msgspec.json.decode(payload, type=dict[str, Any])
-            self._workers[topic.split(LEVEL_SEPARATOR)[-2]] = status
-            self._worker_heard.set()
+            with self._worker_heard:
+                self._workers[topic.split(LEVEL_SEPARATOR)[-2]] = status
+                self._worker_heard.notify_all()
 
     def _deliver(self, request_id: str, event: Event) -> None:
         events = self._streams.get(request_id)

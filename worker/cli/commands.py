@@ -110,7 +110,7 @@ def _expected() -> Iterator[tuple[int, type[Exception]]]:
     """Yield the errors that have a status of their own, as far as their modules are loaded."""
     places = (
         (EXIT_USAGE, "worker.settings_sources", "SettingsError"),
-        (EXIT_NO_MODEL, "worker.engine.hub", "ModelError"),
+        (EXIT_NO_MODEL, "worker.engine.pins", "ModelError"),
         (EXIT_NO_BROKER, "worker.client", "NotConnected"),
         (EXIT_NO_BROKER, "worker.transport.embedded", "BrokerUnavailable"),
         (EXIT_FAILED, "worker.client", "ClientError"),

@@ -1,4 +1,4 @@
-"""`thinkq demo`: a broker, a daemon and a model, and real requests from another process's client."""
+"""`thinkq demo`: a broker, a daemon and a model, and real requests of an ordinary client."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 from msgspec import Struct
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from worker.cli.models import prepare_embedded
 from worker.cli.transcript import Transcript
-from worker.client import Client
-from worker.engine.hub import EMBEDDED_NAME, is_embedded_ready
+from worker.client import Client, NotConnected, NoWorker
+from worker.engine.hub import EMBEDDED_NAME
 from worker.settings import load
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _START_S = 120.0
 _STOP_S = 20.0
+_LOOK_AGAIN_S = 5.0
 
 _READINGS = """\
 machine | temperature C | limit C | vibration mm/s | limit mm/s
@@ -91,7 +92,7 @@ def demo() -> None:
     """Show the main job: real requests over MQTT, answered by a local model."""
     console = Console(highlight=False, soft_wrap=True)
     settings = load()
-    _prepare_model(console, settings.data_dir)
+    prepare_embedded(console, settings.data_dir)
     with tempfile.TemporaryDirectory(prefix="thinkq-demo-") as folder:
         port = _free_port()
         with _daemon(Path(folder), port, settings.data_dir, console):
@@ -121,24 +122,6 @@ def _shown(scene: _Scene) -> str:
     return "\n".join(lines)
 
 
-def _prepare_model(console: Console, data_dir: Path) -> None:
-    if is_embedded_ready(data_dir):
-        return
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
-    )
-    with bar:
-        task = bar.add_task(f"Preparing {EMBEDDED_NAME}, once", total=1.0)
-        # In a process of its own: this one is to stay an ordinary client without a model.
-        command = [sys.executable, "-m", "worker.engine.prepare", str(data_dir)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                bar.update(task, completed=json.loads(line)["fraction"])
-    if process.returncode != 0:
-        raise typer.Exit(process.returncode)
-
-
 @contextlib.contextmanager
 def _daemon(folder: Path, port: int, data_dir: Path, console: Console) -> Iterator[None]:
     config = folder / "thinkq.toml"
@@ -152,7 +135,7 @@ def _daemon(folder: Path, port: int, data_dir: Path, console: Console) -> Iterat
     )
     log = folder / "daemon.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - the program itself
             [sys.executable, "-m", "worker.cli", "run", "--config", str(config)],
             stdout=output,
             stderr=output,
@@ -175,8 +158,8 @@ def _wait_until_ready(
 ) -> None:
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError, TimeoutError), Client("127.0.0.1", port) as client:
-            client.wait_for_worker(deadline - time.monotonic())
+        with contextlib.suppress(NotConnected, NoWorker), Client("127.0.0.1", port) as client:
+            client.wait_for_worker(_LOOK_AGAIN_S)
             return
         time.sleep(0.1)
     console.print(log.read_text(errors="replace")[-3000:])

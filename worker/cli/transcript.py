@@ -1,4 +1,4 @@
-"""How an exchange looks on a terminal: what was asked, why it thinks, the thoughts apart, the times.
+"""How an exchange looks on a terminal: the question, the reason, the thoughts apart, the times.
 
 Colour and movement only where a person looks; piped, it is plain text.
 """

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import mlx.core as mx
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-from worker.engine.hub import ModelMissing, write_pins
+from worker.engine.pins import ModelMissing, write_pins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,7 @@ def convert(target: Path, progress: Progress = lambda _what, _fraction: None) ->
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     progress("reading", 0.0)
-    weights, metadata = mx.load(str(source), return_metadata=True)
+    weights, metadata = _read(source)
     converted = _weights(weights, metadata, progress)
     progress("writing", 0.8)
     mx.save_safetensors(str(partial / "model.safetensors"), converted, metadata={"format": "mlx"})
@@ -94,6 +94,12 @@ def convert(target: Path, progress: Progress = lambda _what, _fraction: None) ->
     partial.rename(target)
     progress("done", 1.0)
     return target
+
+
+def _read(source: Path) -> tuple[dict[str, mx.array], dict[str, Any]]:
+    loaded: Any = mx.load(str(source), return_metadata=True)
+    weights, metadata = loaded
+    return weights, metadata
 
 
 def _weights(

@@ -18,7 +18,7 @@ from mlx_lm.utils import dequantize_model, load_model, load_tokenizer, save_mode
 from msgspec import Struct
 
 from worker.domain.model import ModelInfo
-from worker.engine import gguf, hub
+from worker.engine import gguf, hub, pins
 from worker.engine.profiles import Profile, profile_of, stretched
 
 if TYPE_CHECKING:
@@ -84,11 +84,12 @@ def load(
 
     """
     folder = Path(path)
-    hub.refuse_unsafe(folder)
     progress("checking", 0.0)
-    hub.check(folder)
+    fingerprint = pins.inspect(folder).fingerprint
     progress("loading", 0.2)
-    source = _float32_of(folder, progress) if _wants_float32(folder) else folder
+    source = folder
+    if _wants_float32(folder):
+        source = _float32_of(folder, fingerprint, progress)
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     changes = stretched(config, yarn_factor)
     model, config = load_model(source, model_config=changes)
@@ -109,7 +110,7 @@ def load(
         weights_bytes=sum(array.nbytes for array in arrays),
         kv_bytes_per_token=_kv_bytes_per_token(config, arrays[0].dtype.size),
         quantization=_quantization(config),
-        fingerprint=hub.fingerprint(folder),
+        fingerprint=fingerprint,
     )
 
 
@@ -138,15 +139,13 @@ def _wants_float32(folder: Path) -> bool:
     return any(key in config for key in _QUANTIZATION_KEYS) or stored in ("bfloat16", "float16")
 
 
-def _float32_of(folder: Path, progress: Progress) -> Path:
-    """Return the model's float32 form, made now if it is not there or is of other weights."""
+def _float32_of(folder: Path, fingerprint: str, progress: Progress) -> Path:
+    """Return the model's float32 form, made now if it is missing, damaged or of other weights."""
     target = folder / _FLOAT32
-    marker = target / "made-from"
-    fingerprint = hub.fingerprint(folder)
-    if marker.is_file() and marker.read_text(encoding="utf-8") == fingerprint:
+    if _is_whole(target, fingerprint):
         return target
     progress("converting to float32", 0.3)
-    partial = folder / f"{_FLOAT32}.partial"
+    partial = hub.partial_folder(target)
     shutil.rmtree(partial, ignore_errors=True)
     model, config = load_model(folder, lazy=True)
     model = dequantize_model(model)
@@ -157,10 +156,18 @@ def _float32_of(folder: Path, progress: Progress) -> Path:
     partial.mkdir()
     save_model(partial, model, donate_model=True)
     (partial / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
-    (partial / "made-from").write_text(fingerprint, encoding="utf-8")
+    pins.write_pins(partial, origin=folder.name, revision=fingerprint)
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
     return target
+
+
+def _is_whole(target: Path, fingerprint: str) -> bool:
+    try:
+        found = pins.inspect(target).pins
+    except pins.ModelError:
+        return False
+    return found is not None and found.revision == fingerprint
 
 
 def _thinks_natively(tokenizer: TokenizerWrapper) -> bool:

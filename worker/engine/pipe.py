@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from worker.domain.messages import Kind, Mode, Sampling
-from worker.domain.model import ModelInfo
+from worker.domain.model import ModelInfo  # noqa: TC001 - msgspec reads it at run time
 
 if TYPE_CHECKING:
     import socket

@@ -1,6 +1,7 @@
 """Makes the embedded model's directory in a process of its own; takes the data folder.
 
-`python -m worker.engine.prepare DIR` prints a JSON line `{"what", "fraction"}` for each step, so that whoever started it can draw a bar.
+`python -m worker.engine.prepare DIR` prints a line of JSON, `{"what", "fraction"}`, for each step,
+so that whoever started it can draw a bar.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 from pathlib import Path
 
 from worker.engine import blas
-from worker.engine.hub import ModelError
+from worker.engine.pins import ModelError
 
 
 def main(arguments: list[str]) -> int:

@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
 
 def _model_errors() -> tuple[type[Exception], ...]:
     # Late, as everything below: what imports mlx must not do so before the BLAS is loaded.
-    from worker.engine.hub import ModelError  # noqa: PLC0415
+    from worker.engine.pins import ModelError  # noqa: PLC0415
 
     return (ModelError, OSError, ValueError)
 

@@ -69,20 +69,26 @@ class Grammars:
 
 
 def _grammar_of(response_format: dict[str, Any]) -> str:
-    kind = response_format["type"]
+    grammar: str
     try:
-        if kind == "json_object":
-            return LLMatcher.grammar_from_json_schema({"type": "object"}, defaults=_JSON_OPTIONS)
-        if kind == "json_schema":
-            schema = response_format["json_schema"]
-            return LLMatcher.grammar_from_json_schema(
-                schema.get("schema", schema), defaults=_JSON_OPTIONS
-            )
-        if kind == "regex":
-            return LLMatcher.grammar_from_regex(response_format["regex"])
-        return LLMatcher.grammar_from_lark(response_format["grammar"])
+        match response_format["type"]:
+            case "json_object":
+                grammar = _json_grammar({"type": "object"})
+            case "json_schema":
+                schema = response_format["json_schema"]
+                grammar = _json_grammar(schema.get("schema", schema))
+            case "regex":
+                grammar = LLMatcher.grammar_from_regex(response_format["regex"])
+            case _:
+                grammar = LLMatcher.grammar_from_lark(response_format["grammar"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadSchema(f"{_FIELD}: {_first_line(str(error))}", field=_FIELD) from error
+    return grammar
+
+
+def _json_grammar(schema: Any) -> str:
+    grammar: str = LLMatcher.grammar_from_json_schema(schema, defaults=_JSON_OPTIONS)
+    return grammar
 
 
 def _first_line(text: str) -> str:
@@ -108,8 +114,8 @@ class GrammarProcessor:
         """Mask the logits, shape (1, vocabulary), by what may follow the context."""
         length = context.shape[0]
         if length > self._consumed:
-            for token in context[self._consumed :].tolist():
-                self.matcher.consume_token(token)
+            for token in np.array(context[self._consumed :]):
+                self.matcher.consume_token(int(token))
             self._consumed = length
         vocabulary = logits.shape[-1]
         if self._bitmask.shape[1] * 32 < vocabulary:
@@ -139,7 +145,8 @@ def shortest_closing(matcher: LLMatcher, tokenizer: LLTokenizer) -> str | None:
         if not matcher.consume_token(token):
             return None
         closing.append(token)
-    return tokenizer.decode_str(closing)
+    text: str = tokenizer.decode_str(closing)
+    return text
 
 
 def _first_allowed(matcher: LLMatcher, candidates: list[int]) -> int | None:

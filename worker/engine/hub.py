@@ -1,0 +1,123 @@
+"""Models by name: where they are kept and which are there; imports no mlx, asks no network."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from msgspec import Struct
+
+from worker.engine.pins import (
+    ModelChanged,
+    ModelError,
+    ModelMissing,
+    Pins,
+    read_pins,
+    refuse_unsafe,
+    size,
+)
+
+EMBEDDED_NAME = "smollm2-135m"
+PARTIAL = ".partial"
+"""Ends the name of what is not whole yet."""
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+
+
+class Installed(Struct, frozen=True):
+    """A model on this machine; `bytes` counts all its files, `origin` is empty without pins."""
+
+    name: str
+    folder: Path
+    bytes: int
+    origin: str = ""
+    revision: str = ""
+
+
+def model_folder(name: str, data_dir: Path) -> Path:
+    """Return where a model of that name is kept, whether it is there or not.
+
+    Raises:
+        ModelError: The name is none that a hub could have.
+
+    """
+    if not _HUB_NAME.fullmatch(name) or ".." in name:
+        raise ModelError(f"{name!r} is not a model's name: owner/name, or `embedded`, was expected")
+    return _models(data_dir) / name.replace("/", "--")
+
+
+def partial_folder(folder: Path) -> Path:
+    """Return where a model is put together until it is whole."""
+    return folder.with_name(folder.name + PARTIAL)
+
+
+def resolve(name: str, path: Path | None, data_dir: Path) -> Path:
+    """Return the directory of the model that the settings ask for; never asks the network.
+
+    Args:
+        name: A hub's name, or a directory's path that begins with `/`, `.` or `~`.
+        path: A directory that wins over the name.
+        data_dir: Where fetched models are kept.
+
+    Raises:
+        ModelMissing: It is not on this machine; the message says how to get it.
+
+    """
+    if path is not None or name.startswith(("/", ".", "~")):
+        folder = (path or Path(name)).expanduser()
+    else:
+        folder = model_folder(name, data_dir)
+        if not folder.is_dir():
+            raise ModelMissing(
+                f"the model {name} is not on this machine: thinkq models pull {name} "
+                "(or --model embedded, for the small one that needs no hub)"
+            )
+    refuse_unsafe(folder)
+    return folder
+
+
+def is_embedded_ready(data_dir: Path) -> bool:
+    """Tell whether the embedded model has been converted."""
+    return (model_folder(EMBEDDED_NAME, data_dir) / "config.json").is_file()
+
+
+def installed(data_dir: Path) -> list[Installed]:
+    """Return the models in the data folder, by name."""
+    folders = sorted(
+        folder
+        for folder in _models(data_dir).glob("*")
+        if folder.is_dir() and folder.suffix != PARTIAL
+    )
+    return [_installed(folder) for folder in folders]
+
+
+def remove(name: str, data_dir: Path) -> int:
+    """Delete a model and what was fetched of it so far; return how many bytes that frees.
+
+    Raises:
+        ModelMissing: It is not there.
+
+    """
+    folder = model_folder(name, data_dir)
+    there = [place for place in (folder, partial_folder(folder)) if place.is_dir()]
+    if not there:
+        raise ModelMissing(f"the model {name} is not in {_models(data_dir)}")
+    freed = sum(map(size, there))
+    for place in there:
+        shutil.rmtree(place)
+    return freed
+
+
+def _models(data_dir: Path) -> Path:
+    return data_dir / "models"
+
+
+def _installed(folder: Path) -> Installed:
+    try:
+        pins = read_pins(folder)
+    except ModelChanged:
+        pins = None
+    pins = pins or Pins("", "", {})
+    name = folder.name.replace("--", "/", 1)
+    return Installed(name, folder, size(folder), pins.origin, pins.revision)
