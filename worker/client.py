@@ -223,18 +223,21 @@ class Client:
             return dict(self._workers)
 
     def wait_for_worker(self, timeout_s: float = 60.0) -> None:
-        """Wait until a worker says that it takes requests.
+        """Wait until a worker takes requests and its model is loaded.
 
         Raises:
             NoWorker: None did in time.
 
         """
         with self._worker_heard:
-            if not self._worker_heard.wait_for(self._is_any_online, timeout_s):
-                raise NoWorker(f"no worker came online in {timeout_s:g} s")
+            if not self._worker_heard.wait_for(self._is_any_ready, timeout_s):
+                raise NoWorker(f"no worker was ready in {timeout_s:g} s")
 
-    def _is_any_online(self) -> bool:
-        return any(status.get("status") == "online" for status in self._workers.values())
+    def _is_any_ready(self) -> bool:
+        return any(
+            status.get("status") == "online" and status.get("model")
+            for status in self._workers.values()
+        )
 
     def _exchange(
         self, prompt: Prompt, fields: dict[str, Any], timeout_s: float

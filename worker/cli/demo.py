@@ -31,10 +31,9 @@ _STOP_S = 20.0
 _LOOK_AGAIN_S = 5.0
 
 _READINGS = """\
-machine | temperature C | limit C | vibration mm/s | limit mm/s
-press-1 |            61 |      80 |            1.9 |        4.5
-press-2 |            93 |      80 |            2.2 |        4.5
-mill-3  |            58 |      75 |            2.0 |        4.5"""
+press-1: temperature 61 C (limit 80 C), vibration 1.9 mm/s (limit 4.5 mm/s)
+press-2: temperature 93 C (limit 80 C), vibration 2.2 mm/s (limit 4.5 mm/s)
+mill-3: temperature 58 C (limit 75 C), vibration 2.0 mm/s (limit 4.5 mm/s)"""
 
 _LIGHT_SCHEMA = {
     "type": "object",
@@ -49,40 +48,62 @@ _LIGHT_SCHEMA = {
 }
 
 
+_COMMAND = "Turn on the kitchen light at 30 percent."
+
+_CONFIRMING = (
+    {"role": "system", "content": "You are a smart home. Confirm each command in one sentence."},
+    {"role": "user", "content": "Close the blinds in the hall."},
+    {"role": "assistant", "content": "OK, closing the blinds in the hall."},
+    {"role": "user", "content": "Heat the bedroom to 19 degrees."},
+    {"role": "assistant", "content": "OK, heating the bedroom to 19 degrees."},
+)
+
+_AS_JSON = """\
+Write the command as JSON with device, room, state and brightness in percent. Example: \
+'Turn on the hall light at 70 percent.' is \
+{"device":"light","room":"hall","state":"on","brightness":70}"""
+
+
 class _Scene(Struct, frozen=True):
     title: str
-    prompt: str
+    text: str
     fields: dict[str, Any]
+    before: tuple[dict[str, str], ...] = ()
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        return [*self.before, {"role": "user", "content": self.text}]
 
 
 _SCENES = (
     _Scene(
         "A voice command",
-        "Turn on the kitchen light at 30 percent.",
+        _COMMAND,
         {"lane": "interactive", "max_tokens": 40},
+        before=_CONFIRMING,
     ),
     _Scene(
         "The same command, as strict JSON",
-        "Turn on the kitchen light at 30 percent.",
+        _COMMAND,
         {
             "lane": "interactive",
             "response_format": {"type": "json_schema", "json_schema": {"schema": _LIGHT_SCHEMA}},
         },
+        before=({"role": "system", "content": _AS_JSON},),
     ),
     _Scene(
         "A factory's question over a table of readings",
-        "Compare each reading with its limit. Which machine is over a limit, and what should "
-        "the shift leader check first?",
-        {"context": {"readings": _READINGS}, "thinking_budget": 90, "max_tokens": 160},
+        "Why is a machine over a limit, and what should the shift leader check first?",
+        {"context": {"readings": _READINGS}, "thinking_budget": 80, "max_tokens": 160},
     ),
     _Scene(
         "An assistant, first turn: think",
-        "A train leaves at 9:40 and the trip takes 85 minutes. When does it arrive? /think",
+        "Why does ice float on water? /think",
         {"session": "demo", "thinking_budget": 80, "max_tokens": 130},
     ),
     _Scene(
         "The same conversation, second turn: don't",
-        "Thanks! Now wish me a good trip in one short sentence. /no_think",
+        "Thanks! Now say that in one short sentence for a child. /no_think",
         {"session": "demo", "max_tokens": 40},
     ),
 )
@@ -92,6 +113,10 @@ def demo() -> None:
     """Show the main job: real requests over MQTT, answered by a local model."""
     console = Console(highlight=False, soft_wrap=True)
     settings = load()
+    console.print(
+        "An embedded MQTT broker, the daemon, and SmolLM2-135M: the smallest model that shows how "
+        "all of it works, and no match for Qwen3-4B in what it says."
+    )
     prepare_embedded(console, settings.data_dir)
     with tempfile.TemporaryDirectory(prefix="thinkq-demo-") as folder:
         port = _free_port()
@@ -110,13 +135,13 @@ def _play(port: int, console: Console) -> None:
     with Client("127.0.0.1", port, name="demo") as client:
         for scene in _SCENES:
             transcript.asked(scene.title, _shown(scene))
-            reply = transcript.follow(client.stream(scene.prompt, timeout_s=120, **scene.fields))
+            reply = transcript.follow(client.stream(scene.messages, timeout_s=120, **scene.fields))
             if reply.status != "ok":
                 raise typer.Exit(1)
 
 
 def _shown(scene: _Scene) -> str:
-    lines = [scene.prompt]
+    lines = [scene.text]
     if "context" in scene.fields:
         lines += scene.fields["context"]["readings"].splitlines()
     return "\n".join(lines)

@@ -211,7 +211,14 @@ class Daemon:
         )
 
     def _status_message(self, status: presence.Presence, why: str) -> Outgoing:
-        body = presence.status(status, worker=self._worker, incarnation=self._incarnation, why=why)
+        model = self._outcome.model if status == "online" else None
+        body = presence.status(
+            status,
+            worker=self._worker,
+            incarnation=self._incarnation,
+            why=why,
+            model=None if model is None else model.name,
+        )
         return codec.encode_retained(body, self._topics.status())
 
     def _speeds(self) -> dict[str, float | None]:

@@ -57,7 +57,8 @@ class Grammars:
             BadSchema: The schema or grammar can't be enforced; the message says why.
 
         """
-        grammar = self._compiled(json.dumps(response_format, sort_keys=True))
+        # In the order the client gave: a schema's properties are written in the order they stand.
+        grammar = self._compiled(json.dumps(response_format))
         return LLMatcher(self.tokenizer, grammar)
 
     def _compile(self, serialized: str) -> str:

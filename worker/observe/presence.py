@@ -19,12 +19,13 @@ Presence = Literal["online", "draining", "offline"]
 
 
 def status(
-    presence: Presence, *, worker: str, incarnation: int, why: str, model: str | None = None
+    presence: Presence, *, worker: str, incarnation: int, why: str, model: str | None
 ) -> dict[str, Any]:
     """Return the body of the status topic.
 
     `incarnation` pairs a birth with its will, so that a will of an earlier life that arrives late
-    can be told from a present one (as bdSeq in Sparkplug B, chapter 5).
+    can be told from a present one (as bdSeq in Sparkplug B, chapter 5). `model` is None while
+    none is loaded: requests are accepted then too, and wait.
     """
     return {
         "status": presence,
