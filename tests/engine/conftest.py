@@ -1,0 +1,24 @@
+"""The two models of the engine's tests; the BLAS is loaded before any of them imports mlx."""
+
+import pytest
+
+from worker.engine import blas
+
+blas.prepare()
+
+
+@pytest.fixture(scope="session")
+def smollm2_path():
+    """The embedded model, where `make setup` put it."""
+    from worker.engine.models import ensure_embedded
+    from worker.settings import load
+
+    return ensure_embedded(load().data_dir)
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen3(tmp_path_factory, smollm2_path):
+    """A tiny model that behaves around its words as Qwen3 does."""
+    import tiny_qwen3
+
+    return tiny_qwen3.make(tmp_path_factory.mktemp("models") / "tiny-qwen3", smollm2_path)
