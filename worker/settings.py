@@ -87,7 +87,9 @@ class Broker(_Section):
     password_keychain: str | None = Field(
         default=None, description="The account of a password in the macOS Keychain."
     )
-    client_id: str | None = Field(default=None, description="Default: thinkq- and the worker's id.")
+    client_id: str | None = Field(
+        default=None, description="Default: the topics' root and the worker's id."
+    )
     keepalive_s: Positive = Field(default=30, description="Seconds of silence before a ping.")
     session_expiry_s: int = Field(
         default=86_400, ge=0, description="Seconds the broker keeps our session while we are away."

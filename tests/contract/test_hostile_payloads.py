@@ -117,7 +117,7 @@ def test_many_user_properties_do_no_harm(client, properties):
 
 
 def test_a_property_the_mqtt_library_can_not_read_does_no_harm(client):
-    client.send({"prompt": "hello"}, UserProperty=[("a", "b\ufffec")])
+    client.send({"prompt": "hello"}, UserProperty=[("a", "b\ufeffc")])
     assert answer(client, "still there?")["content"] == "still there?"
 
 

@@ -262,7 +262,7 @@ def _broker_options(settings: Settings) -> BrokerOptions:
         host=broker.host,
         port=broker.port,
         protocol=broker.protocol,
-        client_id=broker.client_id or f"thinkq-{settings.worker.id}",
+        client_id=broker.client_id or _client_id(settings),
         username=broker.username,
         password=settings.broker_password(),
         keepalive_s=broker.keepalive_s,
@@ -270,6 +270,12 @@ def _broker_options(settings: Settings) -> BrokerOptions:
         receive_maximum=broker.receive_maximum,
         tls=settings.tls_options(),
     )
+
+
+def _client_id(settings: Settings) -> str:
+    # The root is in it, as two workers under two roots are two clients: with one id for both,
+    # each would throw the other off the broker.
+    return f"{settings.topics.root}-{settings.worker.id}".replace("/", "-")
 
 
 def _engine_options(settings: Settings, model_path: str) -> EngineOptions:

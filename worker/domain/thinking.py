@@ -3,7 +3,7 @@
 The soft switches are Qwen3's: `/think` and `/no_think`, written by a person or in a system
 message, the last one counts. A switch stands alone: `/think/foo`, `a/think`, `/thinking` and the
 path of a URL are text. Languages that don't separate words by blanks may set it directly beside a
-character of theirs.
+character of theirs. `</think>` is markup and no switch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\u
 
 _SWITCH = re.compile(
     # Not after a letter or digit, nor where a path or an address goes on.
-    rf"(?<![^\W{_UNSPACED}])(?<![/\\~@#%&=+*-])(?<!\A\.)(?<!\s\.)(?<!\.\.)"
+    rf"(?<![^\W{_UNSPACED}])(?<![/\\~@#%&=+*<-])(?<!\A\.)(?<!\s\.)(?<!\.\.)"
     r"/(?P<no>no_)?think"
     rf"(?![^\W{_UNSPACED}])(?![/\\-])(?![.:?#=&@][^\W{_UNSPACED}])"
 )
