@@ -7,6 +7,7 @@ from exchange import (
     answer,
     begin,
     body_of,
+    cancel,
     final_of,
     hear,
     kill_engine,
@@ -14,6 +15,7 @@ from exchange import (
     refusal,
     send,
 )
+from rig import Daemon
 
 SHORT_PATIENCE = f"{STUB}[engine]\nstep_timeout_s = 1\n"
 
@@ -21,8 +23,6 @@ SHORT_PATIENCE = f"{STUB}[engine]\nstep_timeout_s = 1\n"
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory, mosquitto):
     """A daemon whose engine may be killed, and which waits a second for a sign of it."""
-    from rig import Daemon
-
     made = Daemon(tmp_path_factory.mktemp("deaths"), mosquitto.port, config=SHORT_PATIENCE).start()
     yield made
     made.stop()
@@ -99,8 +99,6 @@ def test_all_streams_go_on_when_their_engine_is_killed(mortal, daemon):
 
 
 def test_a_request_cancelled_while_the_engine_is_away_ends_with_what_it_said(mortal, daemon):
-    from exchange import cancel
-
     request_id = begin(mortal)
     kill_engine(daemon)
     cancel(mortal, request_id)

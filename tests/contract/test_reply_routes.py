@@ -44,7 +44,7 @@ FORBIDDEN = {
     "a dollar below": "{reply}/$SYS",
     "an invisible character": "{reply}/a\u200bb",
     "another spelling": "{root}/Reply/{name}",
-    "a level too long": "{reply}/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "a level too long": "{reply}/" + "a" * 65,
     "too many levels": "{reply}" + "/x" * 600,
     "a root that begins alike": "{root}x/reply/{name}",
 }

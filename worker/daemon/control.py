@@ -9,7 +9,7 @@ import structlog
 from worker.daemon.job import Stage
 from worker.domain.errors import BadRequest, ThinkqError
 from worker.domain.messages import Control as ControlMessage
-from worker.domain.messages import Kind, StreamPart
+from worker.domain.messages import Kind
 from worker.transport import codec
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from worker.daemon.delivery import Delivery
     from worker.daemon.job import Job
     from worker.daemon.jobs import Jobs
+    from worker.daemon.streams import Streams
     from worker.domain.policy import Limits
     from worker.journal.store import Journal
     from worker.transport.packets import Incoming
@@ -35,6 +36,7 @@ class Control:
         reply_allow: The operator's topic filters for replies outside a client's own.
         journal: Knows what was answered.
         jobs: Knows what runs.
+        streams: Repeats what was said.
         delivery: Publishes.
 
     """
@@ -47,6 +49,7 @@ class Control:
         reply_allow: Sequence[str],
         journal: Journal,
         jobs: Jobs,
+        streams: Streams,
         delivery: Delivery,
     ) -> None:
         self._topics = topics
@@ -54,13 +57,16 @@ class Control:
         self._reply_allow = reply_allow
         self._journal = journal
         self._jobs = jobs
+        self._streams = streams
         self._delivery = delivery
 
     async def message(self, incoming: Incoming) -> None:
         """Carry out one control message, or say on its reply topic why not."""
         try:
             client = self._topics.parse_control(incoming.topic)
-            route = codec.reply_route(incoming, client, self._topics, self._reply_allow)
+            route = codec.reply_route(
+                incoming, client, self._topics, self._reply_allow, limits=self._limits
+            )
         except ThinkqError as error:
             _log.warning("control_unanswerable", topic=incoming.topic, error=error.message)
             return
@@ -70,11 +76,11 @@ class Control:
             )
             await self._carry_out(control)
         except ThinkqError as error:
-            await self._delivery.refuse(error, codec.request_name(incoming), route)
+            await self._delivery.refuse(error, codec.request_name(incoming, self._limits), route)
 
     async def _carry_out(self, control: ControlMessage) -> None:
         if control.op == "cancel":
-            self._cancel(control)
+            await self._cancel(control)
         elif control.op == "forget":
             await self._forget(control)
         elif control.op == "resume":
@@ -82,52 +88,44 @@ class Control:
         else:
             await self._status(control)
 
-    def _cancel(self, control: ControlMessage) -> None:
+    async def _cancel(self, control: ControlMessage) -> None:
         job = self._job(control)
         if job is None:
             # It may have ended a moment ago: its final reply says all there is to say.
             _log.info("nothing_to_cancel", client=control.client, id=control.id)
         else:
-            self._jobs.cancel(job)
-        self._confirm(control, found=job is not None)
+            self._jobs.stop(job, "cancelled")
+        await self._confirm(control, found=job is not None)
 
     async def _forget(self, control: ControlMessage) -> None:
         for job in self._jobs.of_client(control.client):
             if control.session is None or job.request.session == control.session:
-                self._jobs.cancel(job)
+                self._jobs.stop(job, "cancelled")
         forgotten = await self._journal.forget(control.client, control.session)
-        self._confirm(control, session=control.session, forgotten=forgotten)
+        await self._confirm(control, session=control.session, forgotten=forgotten)
 
     async def _resume(self, control: ControlMessage) -> None:
         if control.key is None:
             raise BadRequest("id: resume needs the id of a request", field="id")
+        from_seq = {Kind(kind): seq for kind, seq in control.from_seq.items()}
         job = self._job(control)
         if job is not None:
-            job.add_route(control.reply_to)
-            self._replay(control, job.request.id, job.parts)
+            job.follow(control.reply_to)
+            self._streams.resume(job, control.reply_to, from_seq)
             return
         recorded = await self._journal.parts(control.client, control.key)
         if recorded is None:
             raise BadRequest(f"id: there is no record of {control.id!r}", field="id")
         reply, parts = recorded
-        self._replay(control, reply.id, parts)
+        self._streams.repeat(reply.id, parts, control.reply_to, from_seq)
         self._delivery.reply(control.client, control.key, reply, [control.reply_to])
-
-    def _replay(
-        self, control: ControlMessage, request_id: str, parts: dict[Kind, list[str]]
-    ) -> None:
-        for kind, texts in parts.items():
-            wanted = control.from_seq.get(kind, 0)
-            for seq, text in enumerate(texts):
-                if seq >= wanted:
-                    self._delivery.part(StreamPart(request_id, kind, seq, text), [control.reply_to])
 
     async def _status(self, control: ControlMessage) -> None:
         if control.key is not None:
             await self._status_of_one(control)
             return
         jobs = self._jobs.of_client(control.client)
-        self._delivery.control_reply(
+        await self._delivery.control_reply(
             {
                 "op": "status",
                 "waiting": _ids(jobs, Stage.WAITING),
@@ -149,19 +147,19 @@ class Control:
             found = await self._journal.find(control.client, control.key)
             if found is not None:
                 body["state"] = str(found)
-        self._delivery.control_reply(body, control.reply_to)
+        await self._delivery.control_reply(body, control.reply_to)
 
     def _job(self, control: ControlMessage) -> Job | None:
         if control.key is None:
             raise BadRequest(f"id: {control.op} needs the id of a request", field="id")
         return self._jobs.find(control.client, control.key)
 
-    def _confirm(self, control: ControlMessage, **what: Any) -> None:
+    async def _confirm(self, control: ControlMessage, **what: Any) -> None:
         # Only where a reply topic was named: on the default topic it would stand between the
         # client's final replies, which are one for each request.
         if control.reply_to.topic != self._topics.reply(control.client):
             body = {"op": control.op, "id": control.id, **what}
-            self._delivery.control_reply(body, control.reply_to)
+            await self._delivery.control_reply(body, control.reply_to)
 
 
 def _ids(jobs: Iterable[Job], stage: Stage) -> list[str]:

@@ -16,9 +16,12 @@ import structlog
 from worker.daemon.choice import Choice
 from worker.daemon.control import Control
 from worker.daemon.delivery import Delivery
+from worker.daemon.endings import Endings
 from worker.daemon.intake import Intake
 from worker.daemon.jobs import Jobs
 from worker.daemon.outcome import Outcome
+from worker.daemon.room import Room
+from worker.daemon.streams import Streams
 from worker.domain.policy import Limits
 from worker.engine.pipe import EngineOptions
 from worker.engine.supervisor import Engine
@@ -26,6 +29,7 @@ from worker.journal.storage import FILE_NAME
 from worker.journal.store import Journal, JournalError
 from worker.observe import presence
 from worker.router.judge import load_router
+from worker.scheduler.lanes import Lanes
 from worker.scheduler.speeds import Speeds
 from worker.transport import codec
 from worker.transport.connection import Connection
@@ -90,8 +94,23 @@ class Daemon:
             self._journal,
             show_reasoning=settings.thinking.publish_reasoning,
         )
-        speeds = Speeds()
+        speeds, lanes = Speeds(), Lanes()
+        room = Room(
+            lanes,
+            speeds,
+            rows=settings.engine.max_rows,
+            in_all=settings.limits.queued_requests,
+            for_client=settings.limits.queued_per_client,
+            clock=time.monotonic,
+        )
+        streams = Streams(self._delivery, time.monotonic)
         self._outcome = Outcome(self._worker)
+        self._endings = Endings(
+            journal=self._journal,
+            outcome=self._outcome,
+            delivery=self._delivery,
+            clock=time.monotonic,
+        )
         self._jobs = Jobs(
             journal=self._journal,
             choice=Choice(
@@ -102,9 +121,10 @@ class Daemon:
             ),
             outcome=self._outcome,
             speeds=speeds,
-            delivery=self._delivery,
+            streams=streams,
+            endings=self._endings,
+            lanes=lanes,
             rows=settings.engine.max_rows,
-            queue_limit=(settings.limits.queued_requests, settings.limits.queued_per_client),
             clock=time.monotonic,
             on_model=self._announce,
         )
@@ -124,7 +144,12 @@ class Daemon:
             "jobs": self._jobs,
             "delivery": self._delivery,
         }
-        self._intake = Intake(**shared, control=Control(**shared), acknowledge=self._connection.ack)
+        self._intake = Intake(
+            **shared,
+            room=room,
+            control=Control(**shared, streams=streams),
+            acknowledge=self._connection.ack,
+        )
 
     async def run(self) -> None:
         """Answer requests until a signal or `stop`, then drain."""
@@ -175,7 +200,12 @@ class Daemon:
         self._presence = "draining"
         _log.info("draining", why=self._why, running=self._jobs.running, grace_s=grace_s)
         self._connection.publish(self._status_message("draining", self._why))
+        if self._topics.group is not None:
+            # The others of the group get what comes from now on: kept here, it would wait for
+            # our next start.
+            await self._connection.unsubscribe(self._topics.request_filters(), timeout_s=_GOODBYE_S)
         handed_back = await self._jobs.drain(grace_s)
+        await self._intake.finish(_GOODBYE_S)
         await self._delivery.finish(_GOODBYE_S)
         for task in self._tasks:
             task.cancel()
@@ -195,6 +225,7 @@ class Daemon:
         return [
             self._status_message(self._presence, self._why),
             codec.encode_retained(self._card(), self._topics.card()),
+            self._metrics_message(),
         ]
 
     def _announce(self) -> None:
@@ -229,23 +260,26 @@ class Daemon:
         }
 
     async def _publish_metrics(self) -> None:
-        last: dict[str, Any] | None = None
+        last: Outgoing | None = None
         while True:
-            body = presence.metrics(
-                queue=self._jobs.lanes.depth(),
-                running=self._jobs.running,
-                accepted=self._intake.accepted,
-                refused=self._intake.refused,
-                answered=self._jobs.answered,
-                tokens=self._jobs.tokens_produced,
-                speeds=self._speeds(),
-                engine_starts=self._engine.starts,
-            )
-            if body != last and self._connection.connected:
-                message = codec.encode_retained(body, self._topics.metrics(), qos=0)
-                self._connection.publish(message)
-                last = body
             await asyncio.sleep(_METRICS_EVERY_S)
+            message = self._metrics_message()
+            if message != last and self._connection.connected:
+                self._connection.publish(message)
+                last = message
+
+    def _metrics_message(self) -> Outgoing:
+        body = presence.metrics(
+            queue=self._jobs.lanes.depth(),
+            running=self._jobs.running,
+            accepted=self._intake.accepted,
+            refused=self._intake.refused,
+            answered=self._endings.answered,
+            tokens=self._jobs.tokens_produced,
+            speeds=self._speeds(),
+            engine_starts=self._engine.starts,
+        )
+        return codec.encode_retained(body, self._topics.metrics(), qos=0)
 
     async def _expire_records(self) -> None:
         while True:

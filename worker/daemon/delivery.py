@@ -9,6 +9,7 @@ import structlog
 
 from worker.domain.messages import ErrorBody, Progress, Reply, ReplyRoute, StreamPart
 from worker.transport import codec
+from worker.transport.publishing import PublishFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -48,11 +49,9 @@ class Delivery:
         """Publish a recorded final reply on each of its routes, until the broker has it."""
         self._in_background(self._deliver(client, key, reply, routes))
 
-    def refuse(
-        self, error: ThinkqError, request_id: str, route: ReplyRoute
-    ) -> asyncio.Future[None]:
+    async def refuse(self, error: ThinkqError, request_id: str, route: ReplyRoute) -> None:
         """Publish an error for something that was never accepted and has no record."""
-        return self._publish(codec.encode_reply(error_reply(error, request_id), route))
+        await self._told(codec.encode_reply(error_reply(error, request_id), route))
 
     def part(self, part: StreamPart, routes: Sequence[ReplyRoute]) -> None:
         """Publish a piece of a stream."""
@@ -64,14 +63,14 @@ class Delivery:
         for route in routes:
             self._publish(codec.encode_progress(progress, route))
 
-    def control_reply(self, body: dict[str, Json], route: ReplyRoute) -> None:
+    async def control_reply(self, body: dict[str, Json], route: ReplyRoute) -> None:
         """Answer a control message."""
-        self._publish(codec.encode_control_reply(body, route))
+        await self._told(codec.encode_control_reply(body, route))
 
     def dead_letter(
         self, client: str, error: ThinkqError, *, request_id: str, history: Sequence[str] = ()
-    ) -> asyncio.Future[None]:
-        """Report to the operator a request that was given up on."""
+    ) -> asyncio.Task[None]:
+        """Report to the operator a request that was given up on; await it to know it arrived."""
         body = {
             "id": request_id,
             "client": client,
@@ -80,12 +79,19 @@ class Delivery:
             "history": list(history),
         }
         _log.warning("dead_letter", client=client, id=request_id, code=error.code)
-        return self._publish(codec.encode_dead(body, self._topics.dead(client)))
+        return self._in_background(self._told(codec.encode_dead(body, self._topics.dead(client))))
 
     async def finish(self, timeout_s: float) -> None:
         """Wait for what is under way, so that nothing is cut off at the end."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout_s)
+
+    async def _told(self, outgoing: Outgoing) -> None:
+        """Publish what has no record; what the broker does not take is lost, and logged."""
+        try:
+            await self._publish(outgoing)
+        except PublishFailed as error:
+            _log.warning("not_told", topic=outgoing.topic, error=str(error))
 
     async def _deliver(
         self, client: str, key: bytes, reply: Reply, routes: Sequence[ReplyRoute]
@@ -93,10 +99,11 @@ class Delivery:
         await asyncio.gather(*(self._publish(codec.encode_reply(reply, to)) for to in routes))
         await self._journal.delivered(client, key, routes)
 
-    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+    def _in_background(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

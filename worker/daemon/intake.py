@@ -6,24 +6,32 @@ A message is acknowledged when what it asked for is on disk, or refused for good
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.domain.errors import ForbiddenReplyTopic, ShuttingDown, ThinkqError
+from worker.domain.errors import (
+    BadRequest,
+    EngineFailed,
+    ForbiddenReplyTopic,
+    ShuttingDown,
+    ThinkqError,
+)
 from worker.journal.store import Answered, Dead, Joined, JournalError
 from worker.sessions import open_session
 from worker.transport import codec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from worker.daemon.control import Control
     from worker.daemon.delivery import Delivery
     from worker.daemon.jobs import Jobs
-    from worker.domain.messages import ReplyRoute, Request
+    from worker.daemon.room import Room
+    from worker.domain.messages import Request
     from worker.domain.policy import Limits
-    from worker.journal.store import Journal
+    from worker.journal.store import Admission, Journal
     from worker.transport.packets import Incoming
     from worker.transport.topics import Topics
 
@@ -33,7 +41,11 @@ _log = structlog.get_logger(__name__)
 
 
 class Intake:
-    """Takes messages from the connection, one task each, in order.
+    """Takes messages from the connection, one task each.
+
+    Many requests wait for the disk at once, so that they share a commit. What belongs together
+    keeps its order all the same: a duplicate waits for its first, a control message for all that
+    its client sent before.
 
     Args:
         topics: Names.
@@ -41,6 +53,7 @@ class Intake:
         reply_allow: The operator's topic filters for replies outside a client's own.
         journal: Makes a request durable.
         jobs: Runs it.
+        room: Says whether there is room for it.
         delivery: Publishes refusals and recorded replies.
         control: Carries out control messages.
         acknowledge: Tells the broker that a message is dealt with.
@@ -55,6 +68,7 @@ class Intake:
         reply_allow: Sequence[str],
         journal: Journal,
         jobs: Jobs,
+        room: Room,
         delivery: Delivery,
         control: Control,
         acknowledge: Callable[[Incoming], None],
@@ -64,10 +78,12 @@ class Intake:
         self._reply_allow = reply_allow
         self._journal = journal
         self._jobs = jobs
+        self._room = room
         self._delivery = delivery
         self._control = control
         self._acknowledge = acknowledge
         self._tasks: set[asyncio.Task[None]] = set()
+        self._admitting: dict[tuple[str, bytes], asyncio.Event] = {}
         self.accepted = 0
         self.refused = 0
 
@@ -77,72 +93,114 @@ class Intake:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
-    async def _take(self, incoming: Incoming) -> None:
-        if incoming.retain:
-            # A retained request would be run again at every start: nobody wants that.
-            _log.warning("retained_request_ignored", topic=incoming.topic)
-        elif self._topics.is_control(incoming.topic):
-            await self._control.message(incoming)
-        else:
-            try:
-                await self._request(incoming)
-            except JournalError as error:
-                # Not acknowledged: the broker keeps it and sends it again.
-                _log.error("not_accepted", error=str(error))
-                return
-        self._acknowledge(incoming)
+    async def finish(self, timeout_s: float) -> None:
+        """Wait for what is under way: what is refused now must not come back at the next start."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
 
-    async def _request(self, incoming: Incoming) -> None:
+    async def _take(self, incoming: Incoming) -> None:
         try:
             client = self._topics.client(incoming.topic)
-        except ThinkqError as error:
+            if incoming.retain:
+                # A retained request would be run again at every start: nobody wants that.
+                _log.warning("retained_request_ignored", topic=incoming.topic)
+            elif self._topics.is_control(incoming.topic):
+                await self._admitted(client)
+                await self._control.message(incoming)
+            else:
+                await self._request(incoming, client)
+        except BadRequest as error:
             _log.warning("no_client", topic=incoming.topic, error=error.message)
+        except JournalError as error:
+            # Not acknowledged: the broker keeps it and sends it again.
+            _log.error("not_accepted", error=str(error))
             return
-        named = codec.request_name(incoming)
+        self._acknowledge(incoming)
+
+    async def _request(self, incoming: Incoming, client: str) -> None:
+        request: Request | None = None
         try:
-            route = codec.reply_route(incoming, client, self._topics, self._reply_allow)
-        except ForbiddenReplyTopic as error:
-            self.refused += 1
-            await self._delivery.dead_letter(client, error, request_id=named)
-            return
-        try:
-            request = self._decoded(incoming)
-            await self._accept(request, incoming)
+            request = codec.decode_request(
+                incoming, topics=self._topics, limits=self._limits, reply_allow=self._reply_allow
+            )
+            async with self._turn_of(request):
+                await self._accept(request, incoming.arrived)
         except ThinkqError as error:
-            self.refused += 1
-            _log.info("refused", client=client, id=named, code=error.code, field=error.field)
-            await self._delivery.refuse(error, named, route)
+            await self._refuse(incoming, client, error, request)
+        except JournalError:
+            raise
+        except Exception:  # noqa: BLE001 - a fault of ours is answered, not delivered for ever
+            _log.exception("request_failed", client=client)
+            fault = EngineFailed("the worker is at fault; its log says how")
+            await self._refuse(incoming, client, fault, request)
 
-    def _decoded(self, incoming: Incoming) -> Request:
-        if self._jobs.draining:
-            raise ShuttingDown("this worker is stopping", retry_after_ms=_RESTART_MS)
-        return codec.decode_request(
-            incoming, topics=self._topics, limits=self._limits, reply_allow=self._reply_allow
-        )
-
-    async def _accept(self, request: Request, incoming: Incoming) -> None:
-        known = await self._journal.find(request.client, request.key)
-        if known is None:
-            self._jobs.check_room(request, incoming.arrived)
+    async def _accept(self, request: Request, arrived: float) -> None:
+        if self._jobs.find(request.client, request.key) is not None:
+            self._go_on(await self._journal.accept(request), request, arrived)
+            return
+        refusal = self._refusal(request, arrived)
+        with self._room.held_for(request.client):
+            if refusal is not None and not await self._is_known(request):
+                raise refusal
             if request.session is not None:
                 existing = await self._journal.session(request.session)
                 open_session(existing, request.session, request.client)
-        admission = await self._journal.accept(request)
+            self._go_on(await self._journal.accept(request), request, arrived)
+
+    def _refusal(self, request: Request, arrived: float) -> ThinkqError | None:
+        if self._jobs.draining:
+            return ShuttingDown("this worker is stopping", retry_after_ms=_RESTART_MS)
+        return self._room.refusal(request, arrived)
+
+    async def _is_known(self, request: Request) -> bool:
+        return await self._journal.find(request.client, request.key) is not None
+
+    def _go_on(self, admission: Admission, request: Request, arrived: float) -> None:
         if isinstance(admission, Joined):
             _log.info("joined", id=request.id, client=request.client)
-            self._jobs.join(request.client, request.key, request.reply_to)
+            self._jobs.join(request)
         elif isinstance(admission, (Answered, Dead)):
             _log.info("answered_again", id=request.id, client=request.client)
-            self._answer_again(admission, request.client, request.key, request.reply_to)
+            if admission.reply is not None:
+                route = (request.reply_to,)
+                self._delivery.reply(request.client, request.key, admission.reply, route)
         else:
             self.accepted += 1
-            self._jobs.add(request, (request.reply_to,), incoming.arrived)
+            self._jobs.add(request, (request.reply_to,), arrived)
 
-    def _answer_again(
-        self, admission: Answered | Dead, client: str, key: bytes, route: ReplyRoute
+    async def _refuse(
+        self, incoming: Incoming, client: str, error: ThinkqError, request: Request | None
     ) -> None:
-        if admission.reply is not None:
-            self._delivery.reply(client, key, admission.reply, (route,))
+        self.refused += 1
+        named = codec.request_name(incoming, self._limits) if request is None else request.id
+        try:
+            route = codec.reply_route(
+                incoming, client, self._topics, self._reply_allow, limits=self._limits
+            )
+        except ForbiddenReplyTopic as forbidden:
+            await self._delivery.dead_letter(client, forbidden, request_id=named)
+            return
+        _log.info("refused", client=client, id=named, code=error.code, field=error.field)
+        await self._delivery.refuse(error, named, route)
+
+    @asynccontextmanager
+    async def _turn_of(self, request: Request) -> AsyncIterator[None]:
+        """Wait until no request of the same name is at the door, and stand there."""
+        name = (request.client, request.key)
+        while (earlier := self._admitting.get(name)) is not None:
+            await earlier.wait()
+        admitted = self._admitting[name] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._admitting[name]
+            admitted.set()
+
+    async def _admitted(self, client: str) -> None:
+        """Wait for all requests of a client that are at the door now."""
+        for (owner, _), admitted in list(self._admitting.items()):
+            if owner == client:
+                await admitted.wait()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

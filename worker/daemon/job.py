@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from worker.domain.messages import Kind, Lane, Mode, ReplyRoute, Request, Route, Timing
 
 if TYPE_CHECKING:
     import asyncio
 
-    from worker.domain.errors import ThinkqError
+    from worker.domain.messages import Progress
     from worker.domain.session import Session
 
+
+StopReason: TypeAlias = Literal["cancelled", "deadline"]
 
 MAX_ROUTES = 16
 """As many as the journal keeps of one request."""
@@ -44,10 +46,14 @@ class Job:
         self.row = row
         self.request = request
         self.routes = list(routes)
+        self.listeners: list[ReplyRoute] = []
+        if request.stream:
+            for route in routes:
+                self.listen(route)
         self.arrived = arrived
         self.stage = Stage.WAITING
         self.attempts = 0
-        self.stopped: ThinkqError | None = None
+        self.stopped: StopReason | None = None
         self.mode: Mode | None = None
         self.route: Route | None = None
         self.remember: Mode | None = None
@@ -55,7 +61,7 @@ class Job:
         self.budget_tokens: int | None = None
         self.parts: dict[Kind, list[str]] = defaultdict(list)
         self.generated: list[int] = []
-        self.progress_seq = 0
+        self.progress: list[Progress] = []
         self.expiry: asyncio.TimerHandle | None = None
         self._started: float | None = None
         self._first_token: float | None = None
@@ -80,6 +86,20 @@ class Job:
         """Send the reply to a duplicate's route too; of very many the later ones are left out."""
         if route not in self.routes and len(self.routes) < MAX_ROUTES:
             self.routes.append(route)
+
+    def listen(self, route: ReplyRoute) -> bool:
+        """Let a route hear the stream; False where its topic does already."""
+        if len(self.listeners) == MAX_ROUTES or any(
+            route.topic == other.topic for other in self.listeners
+        ):
+            return False
+        self.listeners.append(route)
+        return True
+
+    def follow(self, route: ReplyRoute) -> None:
+        """Let a topic hear the rest of the stream and the reply, if it does not already."""
+        if self.listen(route) and all(route.topic != other.topic for other in self.routes):
+            self.add_route(route)
 
     def begin(self, now: float) -> None:
         """Note that the job got its row."""

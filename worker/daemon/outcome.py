@@ -19,14 +19,16 @@ from worker.domain.messages import FinishReason, Kind, Message, Reply, ToolCall,
 from worker.sessions import with_turn
 
 if TYPE_CHECKING:
-    from worker.daemon.job import Job
+    from worker.daemon.job import Job, StopReason
     from worker.domain.model import ModelInfo
     from worker.domain.session import Session
     from worker.engine.pipe import Done, Failed
 
-CANCELLED = Cancelled("the client cancelled the request")
-EXPIRED = DeadlineExceeded("the deadline passed without an answer")
-_STOPPED = {"cancelled": CANCELLED, "deadline": EXPIRED}
+_STOPPED: dict[str, ThinkqError] = {
+    "cancelled": Cancelled("the client cancelled the request"),
+    "deadline": DeadlineExceeded("the deadline passed without an answer"),
+}
+"""What is told to whoever gets no answer, by why the job was stopped."""
 
 
 class Outcome:
@@ -46,22 +48,33 @@ class Outcome:
 
         A job that was stopped before it said anything of an answer ends with an error.
         """
-        stopped = _STOPPED.get(done.finish_reason)
-        if stopped is not None and not job.parts[Kind.ANSWER] and not done.tool_calls:
+        return self._reply(job, done.finish_reason, done, now)
+
+    def of_stop(self, job: Job, reason: StopReason, now: float) -> Reply:
+        """Return the reply of a job that was stopped while no engine ran it.
+
+        What it had said by then is its answer, as in `of_end`; its usage nobody has counted.
+        """
+        return self._reply(job, reason, None, now)
+
+    def of_error(self, job: Job, error: ThinkqError, now: float, done: Done | None = None) -> Reply:
+        """Return the reply of a job that ends without an answer."""
+        return error_reply(error, job.request.id, **self._known(job, done, now))
+
+    def _reply(self, job: Job, finish_reason: str, done: Done | None, now: float) -> Reply:
+        calls = () if done is None else msgspec.convert(done.tool_calls, tuple[ToolCall, ...])
+        stopped = _STOPPED.get(finish_reason)
+        if stopped is not None and not job.parts[Kind.ANSWER] and not calls:
             return self.of_error(job, stopped, now, done)
         return Reply(
             id=job.request.id,
             status="ok",
             content=job.text(Kind.ANSWER),
             reasoning=job.text(Kind.REASONING),
-            tool_calls=msgspec.convert(done.tool_calls, tuple[ToolCall, ...]),
-            finish_reason=FinishReason(done.finish_reason),
+            tool_calls=calls,
+            finish_reason=FinishReason(finish_reason),
             **self._known(job, done, now),
         )
-
-    def of_error(self, job: Job, error: ThinkqError, now: float, done: Done | None = None) -> Reply:
-        """Return the reply of a job that ends without an answer."""
-        return error_reply(error, job.request.id, **self._known(job, done, now))
 
     def _known(self, job: Job, done: Done | None, now: float) -> dict[str, Any]:
         request = job.request

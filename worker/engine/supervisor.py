@@ -142,7 +142,7 @@ class Engine:
 
     async def _keep_running(self) -> None:
         delay = _FIRST_DELAY_S
-        while not self._stopping:
+        while True:
             why = await self._run_one()
             if self._stopping:
                 return

@@ -94,6 +94,7 @@ class Connection:
         self._client.on_connect_fail = self._network_connect_failed
         self._client.on_disconnect = self._network_disconnected
         self._client.on_subscribe = self._network_subscribed
+        self._client.on_unsubscribe = self._network_unsubscribed
         self._client.on_message = self._network_received
         self._client.on_publish = self._network_published
         # Between the network thread, which appends, and the loop, which drains.
@@ -103,6 +104,7 @@ class Connection:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._publishing = Publishing(self._client, with_properties=self._is_v5)
         self._ready = asyncio.Event()
+        self._unsubscribed = asyncio.Event()
         self._live = False
         self._stopping = False
         self._reported = ""
@@ -159,6 +161,21 @@ class Connection:
         The future raises `PublishFailed` when the broker refuses the message or we stop before.
         """
         return self._publishing.publish(outgoing)
+
+    async def unsubscribe(self, topic_filters: Sequence[str], *, timeout_s: float) -> None:
+        """Stop asking for some topics, after reconnects too; return when the broker knows.
+
+        What the broker had sent before arrives before this returns.
+        """
+        self._subscriptions = tuple(one for one in self._subscriptions if one not in topic_filters)
+        if not self._live:
+            return
+        self._unsubscribed.clear()
+        self._client.unsubscribe(list(topic_filters))
+        try:
+            await asyncio.wait_for(self._unsubscribed.wait(), timeout_s)
+        except TimeoutError:
+            _log.warning("not_unsubscribed", topic_filters=list(topic_filters))
 
     async def stop(self, final: Sequence[Outgoing] = (), *, timeout_s: float = 5.0) -> None:
         """Publish the last words, wait for what is unacknowledged, and disconnect.
@@ -282,6 +299,16 @@ class Connection:
         answers = zip(self._subscriptions, reasons, strict=False)
         refused = [topic_filter for topic_filter, reason in answers if reason.is_failure]
         self._post(self._subscribed, refused, self._session_present)
+
+    def _network_unsubscribed(
+        self,
+        _client: mqtt.Client,
+        _userdata: object,
+        _packet_id: int,
+        _reasons: Sequence[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        self._post(self._unsubscribed.set)
 
     def _network_connect_failed(self, _client: mqtt.Client, _userdata: object) -> None:
         error = sys.exception()

@@ -86,13 +86,13 @@ def _request(
     )
 
 
-def request_name(incoming: Incoming) -> str:
+def request_name(incoming: Incoming, limits: Limits = Limits()) -> str:  # noqa: B008 - frozen
     """Return what to call a request that is refused: its id as far as it can be read.
 
     For the log and the error's `id`; a request that passes has the same name.
     """
     try:
-        content = read_body(incoming, Limits()).content
+        content = read_body(incoming, limits).content
         given = content.get("id") if isinstance(content, dict) else None
         named = given if isinstance(given, str) else None
         return identity(named, incoming.correlation_data)[0]

@@ -1,0 +1,117 @@
+"""The end of a job: its final reply is journaled, then published; what is given up is reported."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+from msgspec import UNSET
+
+from worker.daemon.outcome import session_after
+from worker.domain.errors import Poisoned
+from worker.domain.messages import Mode
+from worker.journal.store import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from worker.daemon.delivery import Delivery
+    from worker.daemon.job import Job, StopReason
+    from worker.daemon.outcome import Outcome
+    from worker.domain.errors import ThinkqError
+    from worker.domain.messages import Reply
+    from worker.engine.pipe import Done
+    from worker.journal.store import Journal
+
+JOURNAL_RETRY_S = 1.0
+"""Between two tries to write what the disk did not take."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Endings:
+    """Ends jobs.
+
+    Args:
+        journal: Keeps the reply.
+        outcome: Writes it.
+        delivery: Publishes it.
+        clock: The monotonic clock, in seconds.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        outcome: Outcome,
+        delivery: Delivery,
+        clock: Callable[[], float],
+    ) -> None:
+        self._journal = journal
+        self._outcome = outcome
+        self._delivery = delivery
+        self._clock = clock
+        self.answered = {Mode.THINK: 0, Mode.NO_THINK: 0}
+
+    async def done(self, job: Job, done: Done) -> None:
+        """End a job that the engine has ended."""
+        reply = self._outcome.of_end(job, done, self._clock())
+        if reply.status == "ok" and job.mode is not None:
+            self.answered[job.mode] += 1
+        await self._answer(job, reply)
+
+    async def stopped(self, job: Job, reason: StopReason) -> None:
+        """End a job that is stopped while no engine runs it."""
+        await self._answer(job, self._outcome.of_stop(job, reason, self._clock()))
+
+    async def failed(self, job: Job, error: ThinkqError) -> None:
+        """End a job that gets no answer."""
+        await self._answer(job, self._outcome.of_error(job, error, self._clock()))
+
+    async def poisoned(self, job: Job, why: str) -> None:
+        """Give up on a job that has taken too many engines down."""
+        request = job.request
+        error = Poisoned(f"the engine went down {job.attempts} times with this request: {why}")
+        reply = self._outcome.of_error(job, error, self._clock())
+        history = [f"attempt {attempt + 1}: engine down" for attempt in range(job.attempts)]
+        await _until_journaled(
+            lambda: self._journal.dead(
+                request.client, request.key, error.code, reply, history=history
+            )
+        )
+        self._delivery.reply(request.client, request.key, reply, job.routes)
+        self._delivery.dead_letter(request.client, error, request_id=request.id, history=history)
+
+    async def _answer(self, job: Job, reply: Reply) -> None:
+        request = job.request
+        session = session_after(job, reply)
+        lengths = {kind: [len(text) for text in parts] for kind, parts in job.parts.items()}
+        await _until_journaled(
+            lambda: self._journal.answer(
+                request.client, request.key, reply, stream=lengths, session=session
+            )
+        )
+        _log.info(
+            "answered",
+            id=request.id,
+            client=request.client,
+            status=reply.status,
+            code=None if reply.error is UNSET else reply.error.code,
+            finish_reason=None if reply.finish_reason is UNSET else reply.finish_reason,
+            total_ms=job.timing(self._clock()).total_ms,
+        )
+        self._delivery.reply(request.client, request.key, reply, job.routes)
+
+
+async def _until_journaled(write: Callable[[], Awaitable[None]]) -> None:
+    # A full disk holds the answer back, it does not lose it.
+    while True:
+        try:
+            await write()
+        except JournalError as error:
+            _log.error("journal_failed", error=str(error), retry_in_s=JOURNAL_RETRY_S)
+            await asyncio.sleep(JOURNAL_RETRY_S)
+        else:
+            return

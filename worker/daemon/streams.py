@@ -1,0 +1,91 @@
+"""What a request says while it runs: parts and progress, live and once more for who joins late.
+
+A stream goes to each topic once: a duplicate of a request on the same topic hears what the first
+one hears, as two copies of a part could not be told from a gap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import UNSET
+
+from worker.domain.messages import Kind, Progress, StreamPart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from worker.daemon.delivery import Delivery
+    from worker.daemon.job import Job
+    from worker.domain.messages import ReplyRoute
+
+
+class Streams:
+    """Publishes the streams of jobs.
+
+    Args:
+        delivery: Publishes.
+        clock: The monotonic clock, in seconds.
+
+    """
+
+    def __init__(self, delivery: Delivery, clock: Callable[[], float]) -> None:
+        self._delivery = delivery
+        self._clock = clock
+
+    def text(self, job: Job, kind: Kind, text: str) -> None:
+        """Note a piece of text, and pass it on to whoever listens."""
+        if kind is Kind.REASONING and not self._delivery.show_reasoning:
+            return
+        seq = job.add(kind, text, self._clock())
+        self._delivery.part(StreamPart(job.request.id, kind, seq, text), job.listeners)
+
+    def progress(
+        self,
+        job: Job,
+        state: Literal["queued", "prefill", "thinking", "answering", "parked"],
+        *,
+        position: int | None = None,
+        prefilled: float | None = None,
+    ) -> None:
+        """Note how far a job is, and tell whoever listens."""
+        progress = Progress(
+            id=job.request.id,
+            seq=len(job.progress),
+            state=state,
+            position=UNSET if position is None else position,
+            prefilled=UNSET if prefilled is None else round(prefilled, 3),
+            mode=UNSET if job.mode is None else job.mode,
+        )
+        job.progress.append(progress)
+        self._delivery.progress(progress, job.listeners)
+
+    def join(self, job: Job, route: ReplyRoute) -> None:
+        """Let one more route hear a job's stream, from its beginning; no topic hears it twice."""
+        if job.listen(route):
+            self.resume(job, route, {})
+
+    def resume(self, job: Job, route: ReplyRoute, from_seq: Mapping[Kind, int]) -> None:
+        """Repeat a running job's stream on a route.
+
+        Args:
+            job: Whose stream.
+            route: Where to.
+            from_seq: The first sequence number wanted of each kind; of the others all.
+
+        """
+        for progress in job.progress[from_seq.get(Kind.PROGRESS, 0) :]:
+            self._delivery.progress(progress, [route])
+        self.repeat(job.request.id, job.parts, route, from_seq)
+
+    def repeat(
+        self,
+        request_id: str,
+        parts: Mapping[Kind, Sequence[str]],
+        route: ReplyRoute,
+        from_seq: Mapping[Kind, int],
+    ) -> None:
+        """Publish parts that were published before; arguments as in `resume`."""
+        for kind, texts in parts.items():
+            for seq in range(from_seq.get(kind, 0), len(texts)):
+                self._delivery.part(StreamPart(request_id, kind, seq, texts[seq]), [route])
