@@ -281,12 +281,13 @@ class Connection:
             # paho is about to send them all again, more than this broker takes at once.
             returned = [message.mid for message in client.drop_out_messages()]
         server_maximum_bytes = getattr(properties, "MaximumPacketSize", None)
-        self._post(self._connected, window, server_maximum_bytes, returned)
         if self._is_v5:
             options = SubscribeOptions(qos=1, retainHandling=_RETAINED_NEVER)
             client.subscribe([(topic_filter, options) for topic_filter in self._subscriptions])
         else:
             client.subscribe([(topic_filter, 1) for topic_filter in self._subscriptions])
+        # Not before: the loop would publish at once, and an answer could overtake the SUBACK.
+        self._post(self._connected, window, server_maximum_bytes, returned)
 
     def _network_subscribed(
         self,
