@@ -5,7 +5,7 @@ with a single row and short queues. Sharing them is a test as well: whatever is 
 import uuid
 
 import pytest
-from exchange import STUB, begin, cancel, final_of
+from exchange import STUB, begin, cancel, errors_logged_by, final_of
 from rig import Daemon
 
 NARROW = f"{STUB}[engine]\nmax_rows = 1\n[limits]\nqueued_requests = 4\nqueued_per_client = 3\n"
@@ -16,7 +16,8 @@ def stub_daemon(tmp_path_factory, mosquitto):
     """A running daemon."""
     daemon = Daemon(tmp_path_factory.mktemp("daemon"), mosquitto.port).start()
     yield daemon
-    daemon.stop()
+    assert daemon.stop() == 0
+    assert errors_logged_by(daemon) == []
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +25,8 @@ def narrow_daemon(tmp_path_factory, mosquitto):
     """A running daemon with one row, where four requests may wait, three of one client."""
     daemon = Daemon(tmp_path_factory.mktemp("narrow"), mosquitto.port, config=NARROW).start()
     yield daemon
-    daemon.stop()
+    assert daemon.stop() == 0
+    assert errors_logged_by(daemon) == []
 
 
 @pytest.fixture

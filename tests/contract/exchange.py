@@ -21,6 +21,7 @@ JSON = "application/json"
 MSGPACK = "application/msgpack"
 TEXT = "text/plain"
 STUB = '[model]\nname = "stub"\n'
+TOOL = {"type": "function", "function": {"name": "lamp", "parameters": {"type": "object"}}}
 ENDLESS = "stub: tokens=100000 delay_ms=5"
 """An order to the stub that runs until it is cancelled."""
 
@@ -186,6 +187,12 @@ def wait_in_log(daemon, *words):
             return
         time.sleep(0.05)  # a file tells nobody that it grew
     raise AssertionError(f"no line in the log with {words}")
+
+
+def errors_logged_by(daemon):
+    """Return what a daemon logged of its own faults, and what it said outside its log."""
+    lines = daemon.log.read_text().splitlines()
+    return [line for line in lines if '"level": "error"' in line or not line.startswith("{")]
 
 
 def add_to_topics(daemon, line):

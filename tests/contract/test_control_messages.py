@@ -1,8 +1,11 @@
 """Control messages: cancel, status, resume, forget; each only of what is the client's own."""
 
+import msgpack
+import paho.mqtt.client as mqtt
 import pytest
 from exchange import (
     JSON,
+    MSGPACK,
     Heard,
     answer,
     begin,
@@ -56,6 +59,30 @@ def test_a_request_is_cancelled_by_its_correlation_data(client):
     client.send({"prompt": "stub: tokens=100000 delay_ms=5"}, correlation=b"\x00\xffmine")
     control(client, {"op": "cancel"}, correlation=b"\x00\xffmine")
     assert client.wait(is_final).correlation == b"\x00\xffmine"
+
+
+def test_an_older_client_cancels_by_id(client_of, stub_daemon):
+    old = client_of(stub_daemon, protocol=mqtt.MQTTv311)
+    request_id = begin(old)
+    cancel(old, request_id)
+    assert Heard(old, request_id).final["finish_reason"] == "cancelled"
+
+
+def test_an_older_client_is_told_a_status_where_its_payload_says(client_of, stub_daemon):
+    old = client_of(stub_daemon, protocol=mqtt.MQTTv311)
+    topic = f"{old.reply_topic}/status"
+    control(old, {"op": "status", "reply_to": topic})
+    assert old.wait(lambda message: message.topic == topic).json["running"] == []
+
+
+@pytest.mark.parametrize("kind", ["cancel", "status"])
+def test_a_control_message_may_be_messagepack(client, kind):
+    topic = f"{client.reply_topic}/control"
+    control(
+        client, msgpack.packb({"op": kind, "id": new_id()}), reply_to=topic, ContentType=MSGPACK
+    )
+    reply = client.wait(lambda message: message.topic == topic)
+    assert (reply.content_type, body_of(reply)["op"]) == (MSGPACK, kind)
 
 
 def test_cancelling_another_clients_request_does_nothing(client, client_of, stub_daemon):

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from exchange import answer, begin, body_of, cancel, final_of, is_final, new_id, refusal, send
+from exchange import TOOL, answer, begin, body_of, cancel, final_of, is_final, new_id, refusal, send
 
 # The stub counts words, and its answer repeats the question.
 
@@ -74,6 +74,14 @@ def test_a_turn_sent_before_the_last_was_answered_is_read_with_it(client):
     later = send(client, "and now", session=session)
     usage = body_of(final_of(client, later))["usage"]
     assert usage["prompt_tokens"] == 3 + 20 + 2
+
+
+def test_the_result_of_a_tool_that_an_earlier_turn_called_goes_on_with_it(client):
+    session = new_id()
+    calling = answer(client, {"prompt": "stub: call", "tools": [TOOL], "session": session})
+    result = {"role": "tool", "content": "on", "tool_call_id": calling["tool_calls"][0]["id"]}
+    reply = answer(client, {"messages": [result], "tools": [TOOL], "session": session})
+    assert reply["content"] == "on"
 
 
 def test_another_clients_session_is_refused(client, client_of, stub_daemon):

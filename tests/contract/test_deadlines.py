@@ -1,6 +1,8 @@
 """Deadlines: the client's own and the message's expiry, while a request waits and while it runs."""
 
-from exchange import Heard, body_of, final_of, is_final, nothing_more, send
+import pytest
+from exchange import Heard, answer, body_of, final_of, is_final, nothing_more, refusal, send
+from rig import Daemon
 
 LONG = "stub: tokens=100000 delay_ms=5"
 SOON_MS = 300
@@ -58,3 +60,44 @@ def test_a_missed_deadline_is_one_final_reply(narrow_client, release):
 def test_a_deadline_in_thinking_mode_shortens_no_answer(client):
     request_id = send(client, "one two", mode="think", deadline_ms=60_000)
     assert body_of(final_of(client, request_id))["content"] == "one two"
+
+
+# What depends on measured speeds: a daemon whose engine was seen to read 80 tokens a second and to
+# write 20.
+
+
+@pytest.fixture(scope="module")
+def slow_daemon(tmp_path_factory, mosquitto):
+    """A daemon with a slow engine, that knows it."""
+    daemon = Daemon(tmp_path_factory.mktemp("slow"), mosquitto.port).start()
+    yield daemon
+    daemon.stop()
+
+
+@pytest.fixture
+def slow_client(client_of, slow_daemon):
+    """A client of it."""
+    client = client_of(slow_daemon)
+    answer(client, "stub: tokens=5 delay_ms=50 prefill_ms=250 " + "x " * 16)
+    return client
+
+
+def test_a_deadline_that_the_measured_speed_can_not_make_is_refused_at_once(slow_client):
+    error = refusal(slow_client, {"prompt": "word " * 2000, "deadline_ms": 2000})
+    assert (error["code"], error["field"]) == ("deadline_unreachable", "deadline_ms")
+
+
+def test_a_deadline_that_the_measured_speed_can_make_is_taken(slow_client):
+    body = {"prompt": "hello there", "deadline_ms": 60_000}
+    assert answer(slow_client, body)["content"] == "hello there"
+
+
+def test_a_deadline_that_leaves_no_time_for_a_thought_decides_the_mode(slow_client):
+    reply = answer(slow_client, {"prompt": "/think hello there", "deadline_ms": 1500})
+    assert (reply["mode"], reply["route"]["decided_by"]) == ("no_think", "deadline")
+
+
+def test_a_deadline_shortens_a_thought_that_was_asked_for_and_never_leaves_it_out(slow_client):
+    body = {"prompt": "hello there", "mode": "think", "deadline_ms": 1200}
+    reply = answer(slow_client, body)
+    assert (reply["mode"], reply["reasoning"]) == ("think", "Let ")

@@ -1,7 +1,7 @@
 """The final reply: one for each request, with every field the contract lists."""
 
 import pytest
-from exchange import answer, ask, body_of, is_final, new_id, nothing_more, refusal, send
+from exchange import TOOL, answer, ask, body_of, is_final, new_id, nothing_more, refusal, send
 
 FIELDS = {
     "id": str,
@@ -64,6 +64,25 @@ def test_the_engines_failure_is_one_final_reply(client):
 def test_completion_tokens_include_the_reasoning(client):
     usage = answer(client, {"prompt": "one two", "mode": "think"})["usage"]
     assert (usage["reasoning_tokens"], usage["completion_tokens"]) == (3, 5)
+
+
+def test_a_tool_call_is_in_the_reply_in_openais_shape(client):
+    reply = answer(client, {"prompt": "stub: call", "tools": [TOOL]})
+    (call,) = reply["tool_calls"]
+    assert (reply["finish_reason"], reply["content"]) == ("tool_calls", "")
+    assert (call["type"], call["function"]) == ("function", {"name": "lamp", "arguments": "{}"})
+
+
+@pytest.mark.parametrize("code", ["engine_failed", "bad_schema", "context_too_long"])
+def test_an_error_of_the_engine_keeps_its_code(client, code):
+    assert refusal(client, {"prompt": f"stub: fail={code}"})["code"] == code
+
+
+def test_a_prompt_over_the_models_context_is_told_the_limit_and_the_count(client):
+    error = refusal(client, {"prompt": "word " * 39_999 + "end"})
+    assert error["code"] == "context_too_long"
+    assert "32768" in error["message"]
+    assert "40000" in error["message"]
 
 
 @pytest.mark.parametrize(

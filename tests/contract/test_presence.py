@@ -186,7 +186,9 @@ def test_a_second_signal_ends_the_drain_at_once(daemon, watcher, client_of):
     statuses(watcher, "draining")
     daemon.process.send_signal(signal.SIGTERM)
     assert daemon.process.wait(10) == 0
-    assert not [m for m in client.heard if m.topic == client.reply_topic and request_id in m.topic]
+    assert request_id not in [
+        body_of(m)["id"] for m in client.heard if m.topic == client.reply_topic
+    ]
 
 
 def test_a_second_worker_on_the_same_data_is_refused(daemon, client_of):

@@ -19,11 +19,10 @@ def test_a_client_with_as_many_waiting_as_it_may_is_told_queue_full(narrow_clien
 
 
 def test_a_full_queue_is_full_for_everybody(narrow_client, client_of, narrow_daemon, release):
-    clients = [narrow_client, narrow_client, client_of(narrow_daemon), client_of(narrow_daemon)]
-    for client in clients:
+    other, third = client_of(narrow_daemon), client_of(narrow_daemon)
+    for client in (narrow_client, narrow_client, other, third):
         send(client, "hello")
-        answer_to_nothing = client  # the last of them has room of its own left
-    assert refusal(answer_to_nothing, {"prompt": "one more"})["code"] == "queue_full"
+    assert refusal(third, {"prompt": "one more"})["code"] == "queue_full"
 
 
 def test_queue_full_says_when_to_come_back(narrow_client, release):

@@ -1,9 +1,8 @@
 """Every field of a request: what it may be, and the refusal that names it."""
 
 import pytest
-from exchange import answer, ask, body_of, new_id, refusal
+from exchange import TOOL, answer, ask, body_of, new_id, refusal
 
-TOOL = {"type": "function", "function": {"name": "lamp", "parameters": {"type": "object"}}}
 CALL = {"id": "c1", "type": "function", "function": {"name": "lamp", "arguments": "{}"}}
 
 ACCEPTED = [

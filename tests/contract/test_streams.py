@@ -1,10 +1,14 @@
 """Streams: a topic for each kind, numbered from 0 without gaps, then the final reply."""
 
+import json
+
 import msgpack
+import paho.mqtt.client as mqtt
 import pytest
 from exchange import (
     MSGPACK,
     TEXT,
+    TOOL,
     Heard,
     begin,
     body_of,
@@ -58,6 +62,22 @@ def test_progress_goes_from_the_queue_over_the_thought_to_the_answer(client):
 
 def test_progress_without_a_thought_never_says_thinking(client):
     assert "thinking" not in stream(client, mode="no_think").states()
+
+
+def test_progress_tells_of_the_prompt_being_read(client):
+    assert "prefill" in stream(client).states()
+
+
+def test_tool_calls_have_a_topic_of_their_own(client):
+    heard = stream(client, "stub: call", tools=[TOOL])
+    assert [json.loads(part["text"]) for part in heard.parts["tool"]] == heard.final["tool_calls"]
+    assert heard.seqs("tool") == [0]
+
+
+def test_an_older_client_hears_the_stream_too(client_of, stub_daemon):
+    heard = stream(client_of(stub_daemon, protocol=mqtt.MQTTv311))
+    assert heard.text("answer") == heard.final["content"] == "one two three"
+    assert heard.text("reasoning") == heard.final["reasoning"] != ""
 
 
 def test_progress_tells_the_mode_once_it_is_chosen(client):

@@ -110,6 +110,7 @@ class Daemon:
             outcome=self._outcome,
             delivery=self._delivery,
             clock=time.monotonic,
+            log_content=settings.log.content,
         )
         self._jobs = Jobs(
             journal=self._journal,
@@ -126,6 +127,7 @@ class Daemon:
             lanes=lanes,
             rows=settings.engine.max_rows,
             clock=time.monotonic,
+            log_content=settings.log.content,
             on_model=self._announce,
         )
         self._engine = Engine(

@@ -38,6 +38,7 @@ class Endings:
         outcome: Writes it.
         delivery: Publishes it.
         clock: The monotonic clock, in seconds.
+        log_content: Whether answers may stand in the log.
 
     """
 
@@ -48,11 +49,13 @@ class Endings:
         outcome: Outcome,
         delivery: Delivery,
         clock: Callable[[], float],
+        log_content: bool = False,
     ) -> None:
         self._journal = journal
         self._outcome = outcome
         self._delivery = delivery
         self._clock = clock
+        self._log_content = log_content
         self.answered = {Mode.THINK: 0, Mode.NO_THINK: 0}
 
     async def done(self, job: Job, done: Done) -> None:
@@ -101,8 +104,15 @@ class Endings:
             code=None if reply.error is UNSET else reply.error.code,
             finish_reason=None if reply.finish_reason is UNSET else reply.finish_reason,
             total_ms=job.timing(self._clock()).total_ms,
+            **(_said(reply) if self._log_content else {}),
         )
         self._delivery.reply(request.client, request.key, reply, job.routes)
+
+
+def _said(reply: Reply) -> dict[str, str]:
+    """Return what a reply says of itself, for the log of an operator who asked for it."""
+    texts = {"content": reply.content, "reasoning": reply.reasoning}
+    return {name: text for name, text in texts.items() if text is not UNSET}
 
 
 async def _until_journaled(write: Callable[[], Awaitable[None]]) -> None:

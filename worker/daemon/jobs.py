@@ -56,6 +56,7 @@ class Jobs:
         lanes: Decides who is next.
         rows: How many jobs run at once.
         clock: The monotonic clock, in seconds.
+        log_content: Whether prompts may stand in the log.
         on_model: Called when a model has been loaded.
 
     """
@@ -72,6 +73,7 @@ class Jobs:
         lanes: Lanes,
         rows: int,
         clock: Callable[[], float],
+        log_content: bool = False,
         on_model: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = journal
@@ -81,6 +83,7 @@ class Jobs:
         self._endings = endings
         self._rows = rows
         self._clock = clock
+        self._log_content = log_content
         self._on_model = on_model
         self._names = itertools.count()
         self._jobs: dict[int, Job] = {}
@@ -220,6 +223,7 @@ class Jobs:
             lane=request.lane,
             mode=submit.mode,
             decided_by=job.route.decided_by if job.route else None,
+            **({"messages": submit.messages} if self._log_content else {}),
         )
         return submit
 

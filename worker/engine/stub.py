@@ -1,8 +1,10 @@
 """An engine without a model, behind the same pipe: for tests and benches of everything around it.
 
 It repeats the last user message, a word a token, in thinking mode after a thought of a few words.
-A message that begins with `stub:` is an order to it: `stub: tokens=50 delay_ms=10`, or `stub: die`
-(exits without a word), `stub: hang` (stops answering), `stub: fail`.
+A message that begins with `stub:` is an order to it, some of: `tokens=50` (so many words),
+`delay_ms=10` (between two of them), `prefill_ms=200` (before the first), `call` (calls the first
+tool declared), `fail` or `fail=bad_schema` (with that code), `die` (exits without a word), `hang`.
+Its speeds are measured where it was told to take its time, and unknown otherwise.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+from typing import Any
 
 import msgspec
 
@@ -40,36 +43,44 @@ _THOUGHT = ("Let ", "me ", "see.")
 
 
 class _Row:
-    def __init__(self, submit: Submit) -> None:
+    def __init__(self, submit: Submit, context_tokens: int) -> None:
         self.submit = submit
         asked = str(submit.messages[-1].get("content") or "")
         orders = asked.removeprefix("stub:").split() if asked.startswith("stub:") else []
-        self.flags = {order for order in orders if "=" not in order}
-        numbers = dict(order.split("=", 1) for order in orders if "=" in order)
-        self.delay_s = float(numbers.get("delay_ms", 0)) / 1000
-        words = asked.split(" ")
-        self.answer = [f"{word} " for word in words[:-1]] + [words[-1]]
-        if "tokens" in numbers:
-            self.answer = [f"w{number} " for number in range(int(numbers["tokens"]) - 1)] + ["end"]
+        self.orders = dict((order + "=").split("=")[:2] for order in orders)
+        self.delay_s = self._number("delay_ms") / 1000
+        self.prompt_tokens = sum(
+            len(str(message.get("content")).split()) for message in submit.messages
+        )
+        self.too_long = self.prompt_tokens > context_tokens and (
+            f"expected at most {context_tokens} tokens, got {self.prompt_tokens}"
+        )
         self.thought = list(_THOUGHT) if submit.mode is Mode.THINK else []
         if submit.budget_tokens is not None:
             self.thought = self.thought[: submit.budget_tokens]
+        self.answer = self._answer(asked)
         self.done = len(submit.generated)
-        limit = submit.sampling.max_tokens
-        self.length = len(self.thought) + len(self.answer)
         self.finish = "stop"
+        self.length = len(self.thought) + len(self.answer)
+        limit = submit.sampling.max_tokens
         if limit is not None and limit < self.length:
             self.length, self.finish = limit, "length"
+        self.calls: list[dict[str, Any]] = []
+
+    def prefill(self) -> Step:
+        """Take the time it was told to read its prompt in."""
+        began = time.monotonic()
+        time.sleep(self._number("prefill_ms") / 1000)
+        return Step(
+            events=[State(self.submit.row, "prefill")],
+            prefill_tokens=self.prompt_tokens if "prefill_ms" in self.orders else 0,
+            prefill_s=time.monotonic() - began,
+        )
 
     def step(self) -> tuple[list[RowEvent], list[int]]:
-        if "die" in self.flags:
-            os._exit(1)
-        if "hang" in self.flags:
-            time.sleep(3600)
-        if "fail" in self.flags:
-            return [Failed(self.submit.row, "engine_failed", "the stub was told to fail")], []
-        if self.delay_s:
-            time.sleep(self.delay_s)
+        if failed := self._failure():
+            return [failed], []
+        time.sleep(self.delay_s)
         row, index = self.submit.row, self.done
         events: list[RowEvent] = []
         if index == 0:
@@ -77,7 +88,10 @@ class _Row:
         thought = index < len(self.thought)
         if index == len(self.thought) and self.thought:
             events.append(State(row, "answering"))
-        if index < self.length:
+        if "call" in self.orders and not thought:
+            events.append(self._call())
+            self.done = self.length
+        elif index < self.length:
             word = self.thought[index] if thought else self.answer[index - len(self.thought)]
             events.append(Text(row, Kind.REASONING if thought else Kind.ANSWER, word))
         self.done += 1
@@ -91,14 +105,45 @@ class _Row:
                 "type": "Done",
                 "row": self.submit.row,
                 "finish_reason": reason or self.finish,
-                "prompt_tokens": sum(
-                    len(str(message.get("content")).split()) for message in self.submit.messages
-                ),
+                "prompt_tokens": self.prompt_tokens,
                 "reasoning_tokens": min(self.done, len(self.thought)),
                 "completion_tokens": self.done,
+                "tool_calls": self.calls,
             },
             Done,
         )
+
+    def _number(self, order: str) -> float:
+        return float(self.orders.get(order) or 0)
+
+    def _answer(self, asked: str) -> list[str]:
+        if "tokens" in self.orders:
+            return [f"w{number} " for number in range(int(self._number("tokens")) - 1)] + ["end"]
+        *words, last = asked.split(" ")
+        return [*(f"{word} " for word in words), last]
+
+    def _failure(self) -> Failed | None:
+        if "die" in self.orders:
+            os._exit(1)
+        if "hang" in self.orders:
+            time.sleep(3600)
+        if self.too_long:
+            return Failed(self.submit.row, "context_too_long", self.too_long)
+        if "fail" in self.orders:
+            code = self.orders["fail"] or "engine_failed"
+            return Failed(self.submit.row, code, "the stub was told to fail")
+        return None
+
+    def _call(self) -> Text:
+        name = self.submit.tools[0]["function"]["name"]
+        call = {
+            "id": f"call_{self.submit.row}",
+            "type": "function",
+            "function": {"name": name, "arguments": "{}"},
+        }
+        self.calls.append(call)
+        self.finish = "tool_calls"
+        return Text(self.submit.row, Kind.TOOL, msgspec.json.encode(call).decode())
 
 
 def main(arguments: list[str]) -> int:
@@ -128,18 +173,23 @@ def main(arguments: list[str]) -> int:
         while not rows or not inbox.empty():
             message = inbox.get()
             if isinstance(message, Submit):
-                rows[message.row] = _Row(message)
-            elif row := rows.pop(message.row, None):
-                connection.sendall(frame(Step(events=[row.ended(message.reason)])))
+                rows[message.row] = _Row(message, info.context_tokens)
+                connection.sendall(frame(rows[message.row].prefill()))
+            elif stopped := rows.pop(message.row, None):
+                connection.sendall(frame(Step(events=[stopped.ended(message.reason)])))
         events: list[RowEvent] = []
         tokens: list[tuple[int, list[int]]] = []
+        began = time.monotonic()
+        slow = any(row.delay_s for row in rows.values())
         for name, row in list(rows.items()):
             said, produced = row.step()
             events += said
             tokens.append((name, produced))
             if isinstance(said[-1], Done | Failed):
                 del rows[name]
-        connection.sendall(frame(Step(events=events, tokens=tokens, decode_rows=len(tokens))))
+        decode_s = time.monotonic() - began if slow else 0.0
+        step = Step(events=events, tokens=tokens, decode_rows=len(tokens), decode_s=decode_s)
+        connection.sendall(frame(step))
 
 
 def _read(connection: socket.socket, inbox: queue.SimpleQueue[Submit | Cancel]) -> None:

@@ -1,4 +1,4 @@
-"""How the worker logs: pretty on a terminal, JSON lines otherwise, never a prompt or an answer."""
+"""How the worker logs: pretty on a terminal, JSON lines otherwise; knows no message's content."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ def configure(
         structlog.processors.format_exc_info if not pretty else _unchanged,
     ]
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # The default shows local variables, and so what people said.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
         if pretty
         else structlog.processors.JSONRenderer()
     )

@@ -180,3 +180,5 @@ class Publishing:
 def _fail(flight: _Flight, reason: str) -> None:
     if not flight.future.done():
         flight.future.set_exception(PublishFailed(f"{flight.outgoing.topic}: {reason}"))
+        # Looked at once, so that asyncio does not complain of one that nobody awaits.
+        flight.future.exception()
