@@ -24,6 +24,7 @@ STUB = '[model]\nname = "stub"\n'
 TOOL = {"type": "function", "function": {"name": "lamp", "parameters": {"type": "object"}}}
 ENDLESS = "stub: tokens=100000 delay_ms=5"
 """An order to the stub that runs until it is cancelled."""
+OF_A_SECOND = "stub: tokens=50 delay_ms=20"
 
 
 def new_id():

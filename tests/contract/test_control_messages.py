@@ -4,6 +4,7 @@ import msgpack
 import paho.mqtt.client as mqtt
 import pytest
 from exchange import (
+    ENDLESS,
     JSON,
     MSGPACK,
     Heard,
@@ -56,9 +57,16 @@ def test_a_cancelled_requests_row_is_free_for_the_next(narrow_client):
 
 
 def test_a_request_is_cancelled_by_its_correlation_data(client):
-    client.send({"prompt": "stub: tokens=100000 delay_ms=5"}, correlation=b"\x00\xffmine")
+    client.send({"prompt": ENDLESS}, correlation=b"\x00\xffmine")
     control(client, {"op": "cancel"}, correlation=b"\x00\xffmine")
     assert client.wait(is_final).correlation == b"\x00\xffmine"
+
+
+def test_a_request_is_cancelled_by_the_id_it_was_given(client):
+    client.send({"prompt": ENDLESS, "mode": "no_think", "stream": True}, correlation=b"\x00\xff")
+    begun = client.wait(lambda message: message.topic.endswith("/answer"))
+    cancel(client, body_of(begun)["id"])
+    assert client.wait(is_final).correlation == b"\x00\xff"
 
 
 def test_an_older_client_cancels_by_id(client_of, stub_daemon):

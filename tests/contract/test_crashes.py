@@ -5,6 +5,7 @@ import signal
 from collections import deque
 
 from exchange import (
+    OF_A_SECOND,
     STUB,
     Heard,
     LastingClient,
@@ -21,7 +22,6 @@ from exchange import (
 from rig import Wire
 
 ONE_ROW = f"{STUB}[engine]\nmax_rows = 1\n"
-OF_A_SECOND = "stub: tokens=50 delay_ms=20"
 
 
 def test_what_waited_and_ran_when_the_daemon_was_killed_is_answered_once(daemon_of, client_of):

@@ -1,10 +1,19 @@
 """Deadlines: the client's own and the message's expiry, while a request waits and while it runs."""
 
 import pytest
-from exchange import Heard, answer, body_of, final_of, is_final, nothing_more, refusal, send
+from exchange import (
+    ENDLESS,
+    Heard,
+    answer,
+    body_of,
+    final_of,
+    is_final,
+    nothing_more,
+    refusal,
+    send,
+)
 from rig import Daemon
 
-LONG = "stub: tokens=100000 delay_ms=5"
 SOON_MS = 300
 
 
@@ -15,7 +24,7 @@ def test_a_deadline_that_passes_in_the_queue_is_an_error(narrow_client, release)
 
 
 def test_a_deadline_that_passes_while_answering_keeps_what_was_said(client):
-    request_id = send(client, LONG, stream=True, mode="no_think", deadline_ms=SOON_MS)
+    request_id = send(client, ENDLESS, stream=True, mode="no_think", deadline_ms=SOON_MS)
     heard = Heard(client, request_id)
     assert (heard.final["status"], heard.final["finish_reason"]) == ("ok", "deadline")
     assert heard.text("answer") == heard.final["content"] != ""
@@ -30,7 +39,7 @@ def test_a_deadline_that_passes_before_the_answer_is_an_error(client):
 
 
 def test_the_messages_expiry_is_a_deadline(client):
-    client.send({"prompt": LONG, "mode": "no_think"}, MessageExpiryInterval=1)
+    client.send({"prompt": ENDLESS, "mode": "no_think"}, MessageExpiryInterval=1)
     assert body_of(client.wait(is_final))["finish_reason"] == "deadline"
 
 
@@ -41,7 +50,7 @@ def test_the_messages_expiry_counts_in_the_queue(narrow_client, release):
 
 
 def test_the_nearer_of_deadline_and_expiry_counts(client):
-    body = {"prompt": LONG, "mode": "no_think", "deadline_ms": SOON_MS}
+    body = {"prompt": ENDLESS, "mode": "no_think", "deadline_ms": SOON_MS}
     client.send(body, MessageExpiryInterval=3600)
     assert body_of(client.wait(is_final))["finish_reason"] == "deadline"
 

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 from exchange import (
+    ENDLESS,
+    OF_A_SECOND,
     STUB,
     Heard,
     answer,
@@ -17,9 +19,6 @@ from exchange import (
     refusal,
     send,
 )
-
-OF_A_SECOND = "stub: tokens=50 delay_ms=20"
-ENDLESS = "stub: tokens=100000 delay_ms=5"
 
 
 @pytest.fixture

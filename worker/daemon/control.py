@@ -152,7 +152,12 @@ class Control:
     def _job(self, control: ControlMessage) -> Job | None:
         if control.key is None:
             raise BadRequest(f"id: {control.op} needs the id of a request", field="id")
-        return self._jobs.find(control.client, control.key)
+        job = self._jobs.find(control.client, control.key)
+        if job is None:
+            # Correlation Data that is no name has its request named by its digits.
+            live = self._jobs.of_client(control.client)
+            job = next((job for job in live if job.request.id == control.id), None)
+        return job
 
     async def _confirm(self, control: ControlMessage, **what: Any) -> None:
         # Only where a reply topic was named: on the default topic it would stand between the

@@ -104,7 +104,7 @@ class RequestFields(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class ControlFields(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A control message's top level. `correlation` is text, or bytes as hexadecimal digits."""
+    """A control message's top level. `correlation` is a request's Correlation Data as text."""
 
     op: Literal["cancel", "forget", "resume", "status"]
     id: str | None = None
