@@ -216,6 +216,11 @@ class Log(_Section):
         default="info", description="The least that is logged."
     )
     content: bool = Field(default=False, description="Log prompts and answers too.")
+    file: Path | None = Field(default=None, description="A file to log to; else standard error.")
+    file_bytes: Positive = Field(
+        default=10_000_000, description="The size at which that file is set aside."
+    )
+    files_kept: Positive = Field(default=5, description="How many set aside are kept.")
 
 
 class Settings(BaseSettings):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from msgspec import UNSET
 
+from worker.cli.options import ConfigFile, broker_settings
+
 if TYPE_CHECKING:
     from worker.client import Client
 
@@ -19,9 +21,6 @@ Think = Annotated[bool, typer.Option("--think", help="Reason before answering.")
 NoThink = Annotated[bool, typer.Option("--no-think", help="Answer at once.")]
 Broker = Annotated[
     str | None, typer.Option("--broker", metavar="HOST[:PORT]", help="The broker to send it to.")
-]
-Config = Annotated[
-    Path | None, typer.Option("--config", help="The settings file that names the broker.")
 ]
 Name = Annotated[
     str | None, typer.Option("--name", help="The client's name in the topics; default: yours.")
@@ -46,7 +45,7 @@ def ask(
     max_tokens: Annotated[int | None, typer.Option(help="At most so many tokens in all.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the final reply.")] = 300.0,
     broker: Broker = None,
-    config: Config = None,
+    config: ConfigFile = None,
     name: Name = None,
 ) -> None:
     """Send one request and print the answer as it comes.
@@ -71,7 +70,7 @@ def chat(
     no_think: NoThink = False,
     session: Annotated[str | None, typer.Option(help="Continue this conversation.")] = None,
     broker: Broker = None,
-    config: Config = None,
+    config: ConfigFile = None,
     name: Name = None,
 ) -> None:
     """Talk with the worker; it keeps the conversation. An empty line or Ctrl-D ends it.
@@ -123,7 +122,7 @@ def _client(broker: str | None, config: Path | None, name: str | None) -> Client
     from worker.client import Client  # noqa: PLC0415 - starts fast
     from worker.settings import load  # noqa: PLC0415 - starts fast
 
-    settings = load(config, overrides=_address(broker))
+    settings = load(config, overrides={} if broker is None else broker_settings(broker))
     return Client(
         settings.broker.host,
         settings.broker.port,
@@ -133,10 +132,3 @@ def _client(broker: str | None, config: Path | None, name: str | None) -> Client
         root=settings.topics.root,
         name=name or settings.broker.username or getpass.getuser(),
     )
-
-
-def _address(broker: str | None) -> dict[str, Any]:
-    if broker is None:
-        return {}
-    host, _, port = broker.partition(":")
-    return {"broker.host": host} | ({"broker.port": int(port)} if port else {})

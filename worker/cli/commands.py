@@ -115,6 +115,7 @@ def _expected() -> Iterator[tuple[int, type[Exception]]]:
         (EXIT_NO_BROKER, "worker.transport.embedded", "BrokerUnavailable"),
         (EXIT_FAILED, "worker.client", "ClientError"),
         (EXIT_FAILED, "worker.journal.storage", "JournalError"),
+        (EXIT_FAILED, "worker.service.steps", "StepFailed"),
     )
     for status, module, name in places:
         if module in sys.modules:

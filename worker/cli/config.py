@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel, SecretStr
 
+from worker.cli.options import ConfigFile
 from worker.settings import load_with_origins
 
 app = typer.Typer(
@@ -18,7 +19,6 @@ app = typer.Typer(
     help="Show the settings in force, or check them.",
 )
 
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="The TOML file to read.")]
 _MASK = "********"
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from worker.cli.options import ConfigFile
 from worker.journal import queries
 from worker.journal.records import State
 from worker.journal.storage import FILE_NAME, JournalError, open_for_reading, open_for_writing
@@ -30,15 +31,12 @@ EXIT_FAILED = 1
 File = Annotated[
     Path | None, typer.Option("--file", help="The journal; default: the one of the settings.")
 ]
-Config = Annotated[
-    Path | None, typer.Option("--config", help="The settings file that names the data folder.")
-]
 Client = Annotated[str, typer.Argument(help="The client's name.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The request's id.")]
 
 
 @app.command()
-def stats(file: File = None, config: Config = None) -> None:
+def stats(file: File = None, config: ConfigFile = None) -> None:
     """Count records by state and by client."""
     with _failing_clearly(), open_for_reading(_path(file, config)) as connection:
         counted = queries.stats(connection)
@@ -54,7 +52,7 @@ def stats(file: File = None, config: Config = None) -> None:
 
 
 @app.command()
-def show(client: Client, request_id: Id, file: File = None, config: Config = None) -> None:
+def show(client: Client, request_id: Id, file: File = None, config: ConfigFile = None) -> None:
     """Print all that is known of one request, its texts included, as JSON."""
     _show(_path(file, config), client, request_id)
 
@@ -62,7 +60,7 @@ def show(client: Client, request_id: Id, file: File = None, config: Config = Non
 @app.command()
 def export(
     file: File = None,
-    config: Config = None,
+    config: ConfigFile = None,
     *,
     texts: Annotated[bool, typer.Option("--texts", help="Requests and replies too.")] = False,
 ) -> None:
@@ -77,7 +75,7 @@ def export(
 
 
 @app.command()
-def vacuum(file: File = None, config: Config = None) -> None:
+def vacuum(file: File = None, config: ConfigFile = None) -> None:
     """Write the file anew, as small as it can be; the daemon must not run.
 
     A running daemon gives free pages back by itself.
@@ -97,7 +95,7 @@ def vacuum(file: File = None, config: Config = None) -> None:
 
 
 @dead_app.command("list")
-def list_dead(file: File = None, config: Config = None) -> None:
+def list_dead(file: File = None, config: ConfigFile = None) -> None:
     """List the requests that were given up on, oldest first."""
     with _failing_clearly(), open_for_reading(_path(file, config)) as connection:
         for one in queries.summaries(connection, state=State.DEAD):
@@ -105,7 +103,7 @@ def list_dead(file: File = None, config: Config = None) -> None:
 
 
 @dead_app.command("show")
-def show_dead(client: Client, request_id: Id, file: File = None, config: Config = None) -> None:
+def show_dead(client: Client, request_id: Id, file: File = None, config: ConfigFile = None) -> None:
     """Print one of them with its reason and history, its texts included, as JSON."""
     _show(_path(file, config), client, request_id, state=State.DEAD)
 

@@ -20,6 +20,7 @@ from rich.progress import (
 )
 
 from worker.cli import EXIT_FAILED
+from worker.cli.options import ConfigFile
 from worker.engine import hub, pins
 from worker.settings import load
 
@@ -27,9 +28,6 @@ app = typer.Typer(help="Models: fetch, list, verify, remove.", no_args_is_help=T
 
 _EMBEDDED = "embedded"
 
-Config = Annotated[
-    Path | None, typer.Option("--config", help="The settings file that names the data folder.")
-]
 Name = Annotated[str, typer.Argument(help="A hub's name, owner/name, or `embedded`.")]
 NameOrFolder = Annotated[str, typer.Argument(help="A model's name, or a directory.")]
 
@@ -44,7 +42,7 @@ def pull(
     revision: Annotated[
         str | None, typer.Option("--revision", help="A branch, tag or commit.")
     ] = None,
-    config: Config = None,
+    config: ConfigFile = None,
 ) -> None:
     """Fetch a model and pin it; an interrupted fetch goes on where it ended."""
     settings = load(config)
@@ -69,7 +67,7 @@ def pull(
 
 @app.command("list")
 def list_models(
-    config: Config = None,
+    config: ConfigFile = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each.")] = False,
 ) -> None:
@@ -92,7 +90,7 @@ def list_models(
 @app.command()
 def verify(
     name: NameOrFolder,
-    config: Config = None,
+    config: ConfigFile = None,
     *,
     pin: Annotated[
         bool, typer.Option("--pin", help="Take the files as they are now for the right ones.")
@@ -111,7 +109,7 @@ def verify(
 
 
 @app.command()
-def remove(name: Name, config: Config = None) -> None:
+def remove(name: Name, config: ConfigFile = None) -> None:
     """Delete a model from the data folder."""
     data_dir = load(config).data_dir
     freed = hub.remove(hub.EMBEDDED_NAME if _is_embedded(name) else name, data_dir)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path  # noqa: TC003 - typer reads it
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from worker.cli.options import ConfigFile, broker_settings
 from worker.daemon.daemon import Daemon
 from worker.observe import logs
 from worker.settings import Settings, load
@@ -23,7 +23,7 @@ _STUB = "stub"
 
 def run(
     *,
-    config: Annotated[Path | None, typer.Option("--config", help="The TOML file to read.")] = None,
+    config: ConfigFile = None,
     broker: Annotated[
         str | None,
         typer.Option("--broker", metavar="HOST[:PORT]", help="The broker, or `embedded`."),
@@ -37,7 +37,13 @@ def run(
 ) -> None:
     """Answer requests until SIGTERM or Ctrl-C; what runs then is finished first."""
     settings = load(config, _flags(broker, model, embedded=embedded))
-    logs.configure(settings.log.format, settings.log.level)
+    logs.configure(
+        settings.log.format,
+        settings.log.level,
+        file=settings.log.file,
+        file_bytes=settings.log.file_bytes,
+        files_kept=settings.log.files_kept,
+    )
     model_path = _model_path(settings)
     if settings.broker.embedded == "off":
         asyncio.run(_serve(settings, model_path))
@@ -63,10 +69,7 @@ def _flags(broker: str | None, model: str | None, *, embedded: bool) -> dict[str
     if broker == _EMBEDDED:
         flags["broker.embedded"] = "iotcore"
     elif broker is not None:
-        host, _, port = broker.partition(":")
-        flags |= {"broker.host": host, "broker.embedded": "off"}
-        if port:
-            flags["broker.port"] = port
+        flags |= {"broker.embedded": "off"} | broker_settings(broker)
     if model is not None:
         flags["model.name"] = model
     return flags
