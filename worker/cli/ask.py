@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from msgspec import UNSET
 
+from worker.cli import EXIT_FAILED
 from worker.cli.options import ConfigFile, broker_settings
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ Broker = Annotated[
 Name = Annotated[
     str | None, typer.Option("--name", help="The client's name in the topics; default: yours.")
 ]
-
-EXIT_FAILED = 1
 
 
 def ask(

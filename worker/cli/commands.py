@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from worker import __version__
 from worker.cli import EXIT_FAILED, EXIT_NO_BROKER, EXIT_NO_MODEL, EXIT_USAGE
+from worker.cli.options import new_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ class _Commands(TyperGroup):
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         found = getattr(importlib.import_module(module), name)
         if not isinstance(found, typer.Typer):
-            alone = _new_app()
+            alone = new_app()
             alone.command(name=cmd_name)(found)
             found = alone
         command = get_command(found)
@@ -59,13 +60,7 @@ class _Commands(TyperGroup):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
-def _new_app(**options: Any) -> typer.Typer:
-    return typer.Typer(
-        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, **options
-    )
-
-
-_app = _new_app(cls=_Commands, no_args_is_help=True)
+_app = new_app(cls=_Commands)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callbacks are called so

@@ -10,14 +10,10 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel, SecretStr
 
-from worker.cli.options import ConfigFile
+from worker.cli.options import ConfigFile, new_app
 from worker.settings import load_with_origins
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Show the settings in force, or check them.",
-)
+app = new_app("Show the settings in force, or check them.")
 
 _MASK = "********"
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from worker.cli.options import ConfigFile
+from worker.cli import EXIT_FAILED
+from worker.cli.options import ConfigFile, new_app
 from worker.journal import queries
 from worker.journal.records import State
 from worker.journal.storage import FILE_NAME, JournalError, open_for_reading, open_for_writing
@@ -23,10 +24,9 @@ from worker.journal.storage import FILE_NAME, JournalError, open_for_reading, op
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-app = typer.Typer(help="What was accepted and what was answered.", no_args_is_help=True)
-dead_app = typer.Typer(help="Requests that were given up on.", no_args_is_help=True)
+app = new_app("What was accepted and what was answered.")
+dead_app = new_app("Requests that were given up on.")
 
-EXIT_FAILED = 1
 
 File = Annotated[
     Path | None, typer.Option("--file", help="The journal; default: the one of the settings.")

@@ -20,11 +20,11 @@ from rich.progress import (
 )
 
 from worker.cli import EXIT_FAILED
-from worker.cli.options import ConfigFile
+from worker.cli.options import ConfigFile, new_app
 from worker.engine import hub, pins
 from worker.settings import load
 
-app = typer.Typer(help="Models: fetch, list, verify, remove.", no_args_is_help=True)
+app = new_app("Models: fetch, list, verify, remove.")
 
 _EMBEDDED = "embedded"
 

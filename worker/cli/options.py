@@ -1,4 +1,4 @@
-"""Options that several commands share, and how they become settings."""
+"""What several commands share: how a group of them is made, and options that become settings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ import typer
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="The TOML file to read.")]
 
 HIGHEST_PORT = 65_535
+
+
+def new_app(text: str | None = None, **options: Any) -> typer.Typer:
+    """Return a group of commands: plain help, no completion to install, no pretty tracebacks."""
+    return typer.Typer(
+        help=text,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        **options,
+    )
 
 
 def broker_settings(address: str) -> dict[str, Any]:

@@ -11,15 +11,13 @@ from typing import Annotated
 import typer
 
 from worker.cli import EXIT_FAILED
-from worker.cli.options import ConfigFile
+from worker.cli.options import ConfigFile, new_app
 from worker.service import macos
 from worker.service.launchd import Job, Kind, property_list
 from worker.service.steps import Step, do_all
 from worker.settings import Settings, load_with_origins
 
-app = typer.Typer(
-    no_args_is_help=True, help="Install and run thinkq as a service of the system (macOS)."
-)
+app = new_app("Install and run thinkq as a service of the system (macOS).")
 
 Agent = Annotated[
     bool,
