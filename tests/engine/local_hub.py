@@ -54,9 +54,7 @@ class LocalHub:
                 if self.headers.get("Range"):
                     begin = int(self.headers["Range"].removeprefix("bytes=").partition("-")[0])
                     self.send_response(206)
-                    self.send_header(
-                        "Content-Range", f"bytes {begin}-{len(body) - 1}/{len(body)}"
-                    )
+                    self.send_header("Content-Range", f"bytes {begin}-{len(body) - 1}/{len(body)}")
                 else:
                     self.send_response(200)
                 self.send_header("Content-Length", str(len(body) - begin))

@@ -130,9 +130,7 @@ def test_greedy_output_is_mlx_lms_own(model, request):
 
 def test_rows_of_a_batch_do_not_change_each_other(smollm):
     prompts = [f"Tell a story about {number} cats." for number in range(4)]
-    alone = []
-    for prompt in prompts:
-        alone.append(smollm.one(prompt, sampling=GREEDY).text())
+    alone = [smollm.one(prompt, sampling=GREEDY).text() for prompt in prompts]
     for row, prompt in enumerate(prompts):
         smollm.submit(row, prompt, sampling=GREEDY)
     said = smollm.run()
@@ -150,7 +148,9 @@ def test_a_seed_gives_the_same_text_alone_and_in_a_batch(smollm):
 def test_a_stop_string_ends_the_answer_and_is_not_part_of_it(smollm):
     whole = smollm.one("Count to ten.", sampling=GREEDY).text()
     word = whole.split()[2]
-    said = smollm.one("Count to ten.", sampling=Sampling(temperature=0, max_tokens=24, stop=(word,)))
+    said = smollm.one(
+        "Count to ten.", sampling=Sampling(temperature=0, max_tokens=24, stop=(word,))
+    )
     assert said.done[1].finish_reason == "stop"
     assert said.text() == whole.partition(word)[0].rstrip()
 
@@ -191,7 +191,7 @@ def test_a_long_prompt_is_read_in_chunks_while_another_row_decodes(smollm):
     said = smollm.run(until=lambda said: bool(said.tokens.get(1)))
     smollm.submit(2, "word " * 1200, sampling=Sampling(max_tokens=2))
     between = 0
-    while not said.states.get(2, [""])[-1] == "answering" and not smollm.generation.idle:
+    while said.states.get(2, [""])[-1] != "answering" and not smollm.generation.idle:
         step = smollm.generation.step()
         between += any(row == 1 for row, _ in step.tokens)
         said.hear(step)
