@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_origin
 
 from pydantic import BaseModel
 
@@ -63,7 +64,7 @@ class Layers:
         for variable, text in environment.items():
             if variable.startswith(PREFIX):
                 key = variable.removeprefix(PREFIX).lower().replace(LEVEL, ".")
-                value = text.split(",") if self._takes_a_list(key) else text
+                value = _listed(text) if self._takes_a_list(key) else text
                 self._add({key: value}, variable)
 
     def add_flags(self, flags: Mapping[str, Any]) -> None:
@@ -120,12 +121,16 @@ def key_levels(layers: Layers) -> set[str]:
     return {level for key in layers.fields for level in key.split(".")}
 
 
-def allowed(annotation: Any) -> str:
-    """Return what a field takes, in words: its choices, or its type's name."""
-    choices = [choice for choice in get_args(annotation) if not isinstance(choice, type)]
-    if choices and all(isinstance(choice, str | int) for choice in choices):
-        return " | ".join(map(str, choices))
-    return getattr(annotation, "__name__", str(annotation).replace("typing.", ""))
+def _listed(text: str) -> list[Any]:
+    """Read a list from a variable: JSON's, or plain words between commas."""
+    if not text.lstrip().startswith("["):
+        return [word.strip() for word in text.split(",") if word.strip()]
+    try:
+        found: list[Any] = json.loads(text)
+    except ValueError:
+        # What it is not will be said of the text itself.
+        return [text]
+    return found
 
 
 def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -151,7 +156,7 @@ def _flattened(
 def _unknown(key: str, fields: Mapping[str, Any]) -> str:
     close = difflib.get_close_matches(key, fields, n=1)
     section = key.rpartition(".")[0]
-    beside = [known for known in fields if section and known.rpartition(".")[0] == section]
+    beside = [known for known in fields if section and known.startswith(f"{section}.")]
     sections = list(dict.fromkeys(known.partition(".")[0] for known in fields))
     hint = f"; did you mean {close[0]}?" if close else "."
     return f"{key} is no setting{hint} Allowed here: {', '.join(beside or sections)}"

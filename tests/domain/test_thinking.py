@@ -10,6 +10,7 @@ from worker.domain.thinking import (
     smallest_budget,
     strip_switches,
     without_switches,
+    without_thoughts,
 )
 
 
@@ -131,3 +132,24 @@ def test_the_smallest_of_the_limits_given_is_the_budget():
     assert smallest_budget(0, 512) == 0
     assert smallest_budget(None, None) is None
     assert smallest_budget() is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("<think>\nLet me see.\n</think>\n\nForty.", "Forty."),
+        ("\n<think></think>Forty.", "Forty."),
+        ("Forty.", "Forty."),
+        ("A thought stands in <think>…</think>.", "A thought stands in <think>…</think>."),
+        ("<think>never closed", "<think>never closed"),
+        ("<think>a</think><think>b</think>c", "<think>b</think>c"),
+    ],
+)
+def test_a_thought_that_an_answer_begins_with_is_not_sent_to_the_model_again(sent, kept):
+    (message,) = without_thoughts([Message("assistant", sent)])
+    assert message.content == kept
+
+
+def test_what_a_user_wrote_is_no_thought():
+    (message,) = without_thoughts([user("<think>a</think>b")])
+    assert message.content == "<think>a</think>b"

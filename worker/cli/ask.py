@@ -122,6 +122,7 @@ def _client(broker: str | None, config: Path | None, name: str | None) -> Client
     from worker.settings import load  # noqa: PLC0415 - starts fast
 
     settings = load(config, overrides={} if broker is None else broker_settings(broker))
+    settings.check_files()
     return Client(
         settings.broker.host,
         settings.broker.port,

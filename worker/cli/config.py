@@ -41,10 +41,7 @@ def show(
 def check(*, config: ConfigFile = None) -> None:
     """Read the settings and every file they name; say what is wrong."""
     settings, _ = load_with_origins(config)
-    settings.broker_password()
-    tls = settings.tls_options()
-    if tls is not None:
-        tls.context()
+    settings.check_files()
     typer.echo("The settings are fine.")
 
 

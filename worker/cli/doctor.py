@@ -46,15 +46,9 @@ def _checks(config: ConfigFile) -> Iterator[Finding]:
     yield from machine.system()
     try:
         settings = load(config)
-        settings.broker_password()
-        tls = settings.tls_options()
-        if tls is not None:
-            tls.context()
+        settings.check_files()
     except SettingsError as error:
         yield problem("settings", str(error))
-        return
-    except OSError as error:
-        yield problem("settings", f"broker.tls: {error}", "check the files that it names")
         return
     yield ok("settings", "fine; `thinkq config show` prints them")
     yield from machine.data_folder(settings.data_dir)

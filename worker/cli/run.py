@@ -37,6 +37,7 @@ def run(
 ) -> None:
     """Answer requests until SIGTERM or Ctrl-C; what runs then is finished first."""
     settings = load(config, _flags(broker, model, embedded=embedded))
+    settings.check_files()
     logs.configure(
         settings.log.format,
         settings.log.level,

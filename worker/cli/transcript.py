@@ -87,14 +87,17 @@ class Transcript:
 def plain_answer(events: Iterable[StreamPart | Progress | Reply]) -> Reply:
     """Write the answer alone to standard output as it comes; for pipes. Return the final reply."""
     final: Reply | None = None
+    wrote = False
     for event in events:
         if isinstance(event, StreamPart) and event.kind is Kind.ANSWER:
             sys.stdout.write(event.text)
             sys.stdout.flush()
+            wrote = True
         elif isinstance(event, Reply):
             final = event
     assert final is not None
-    sys.stdout.write("\n")
+    if wrote:
+        sys.stdout.write("\n")
     return final
 
 

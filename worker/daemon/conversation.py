@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from worker.domain.thinking import without_switches
+from worker.domain.thinking import without_switches, without_thoughts
 from worker.router.judge import Question
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 
 
 def conversation(history: Sequence[Message], request: Request) -> tuple[Message, ...]:
-    """Return the whole conversation, soft switches taken out, system messages first.
+    """Return the whole conversation without soft switches and old thoughts, system messages first.
 
     A request's own system message replaces the session's.
     """
-    new = without_switches(request.messages)
+    new = without_thoughts(without_switches(request.messages))
     systems = [message for message in new if message.role == "system"]
     earlier = list(without_switches(history))
     if systems:

@@ -29,6 +29,7 @@ _SWITCH = re.compile(
     r"/(?P<no>no_)?think"
     rf"(?![^\W{_UNSPACED}])(?![/\\-])(?![.:?#=&@][^\W{_UNSPACED}])"
 )
+_THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 _ADDRESS = "://"
 _BLANKS = " \t"
 
@@ -70,6 +71,20 @@ def without_switches(messages: Sequence[Message]) -> tuple[Message, ...]:
     return tuple(
         msgspec.structs.replace(message, content=strip_switches(message.content))
         if message.role in ("user", "system") and message.content
+        else message
+        for message in messages
+    )
+
+
+def without_thoughts(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Return the messages without the thought that an assistant's text may begin with.
+
+    A client that keeps its own history may send back `<think>…</think>` and the answer; no later
+    turn should see the thought (Qwen3 model card, "No Thinking Content in History").
+    """
+    return tuple(
+        msgspec.structs.replace(message, content=_THOUGHT.sub("", message.content, count=1))
+        if message.role == "assistant" and message.content
         else message
         for message in messages
     )

@@ -1,0 +1,221 @@
+"""The sections of the settings: names, units, defaults, and what may stand there; reads no file."""
+
+from __future__ import annotations
+
+import re
+import socket
+from ipaddress import ip_address
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from worker.domain.errors import ThinkqError
+from worker.domain.policy import check_name, check_root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+def _checked(check: Callable[[str, str], str]) -> AfterValidator:
+    """Return a validator from a check of the domain, which has an error of its own."""
+
+    def validate(value: str) -> str:
+        try:
+            return check(value, "it")
+        except ThinkqError as error:
+            raise ValueError(error.message.removeprefix("it: ")) from None
+
+    return AfterValidator(validate)
+
+
+Name = Annotated[str, _checked(check_name)]
+Root = Annotated[str, _checked(check_root)]
+
+
+def _worker_id() -> str:
+    name = socket.gethostname().partition(".")[0].lower()
+    return re.sub(r"[^a-z0-9_-]+", "-", name).strip("-") or "worker"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tls(_Section):
+    """TLS to the broker."""
+
+    enabled: bool = Field(default=False, description="Speak TLS; the broker's name is checked.")
+    ca_file: Path | None = Field(
+        default=None, description="Authorities to trust; else the system's."
+    )
+    cert_file: Path | None = Field(default=None, description="The worker's own certificate.")
+    key_file: Path | None = Field(default=None, description="The key of that certificate.")
+    server_name: str | None = Field(
+        default=None, description="The name on the broker's certificate."
+    )
+
+
+class Broker(_Section):
+    """Where the broker is and who we are there."""
+
+    host: str = Field(default="127.0.0.1", description="Name or address of the broker.")
+    port: int = Field(default=1883, ge=0, le=65535, description="Its port.")
+    protocol: Literal["5", "3.1.1"] = Field(default="5", description="MQTT's version.")
+    embedded: Literal["off", "auto", "iotcore", "mosquitto"] = Field(
+        default="off", description="Start a broker of our own on host and port."
+    )
+    username: str | None = Field(default=None, description="What the broker knows us by.")
+    password: SecretStr | None = Field(default=None, description="What it believes us for.")
+    password_file: Path | None = Field(
+        default=None, description="A file of mode 0600 that holds the password."
+    )
+    password_keychain: str | None = Field(
+        default=None, description="The account of a password in the macOS Keychain."
+    )
+    client_id: str | None = Field(
+        default=None, description="Default: the topics' root and the worker's id."
+    )
+    keepalive_s: Positive = Field(default=30, description="Seconds of silence before a ping.")
+    session_expiry_s: int = Field(
+        default=86_400, ge=0, description="Seconds the broker keeps our session while we are away."
+    )
+    receive_maximum: int = Field(
+        default=1000, ge=1, le=65535, description="Requests it sends before we acknowledge."
+    )
+    insecure: bool = Field(
+        default=False, description="Allow plain TCP to a broker that is not on this machine."
+    )
+    tls: Tls = Tls()
+
+    @model_validator(mode="after")
+    def _plain_only_on_loopback(self) -> Broker:
+        if not (self.tls.enabled or self.insecure or _is_loopback(self.host)):
+            raise ValueError(
+                f"{self.host} is not this machine: set broker.tls.enabled = true, or write down "
+                "broker.insecure = true"
+            )
+        return self
+
+
+class TopicNames(_Section):
+    """The topics."""
+
+    root: Root = Field(default="thinkq", description="What stands before all of them.")
+    group: Name | None = Field(
+        default=None, description="The group that shares requests among several workers."
+    )
+    reply_allow: tuple[str, ...] = Field(
+        default=(),
+        description="Topic filters for replies outside a client's own; %c is the client.",
+    )
+
+
+class Worker(_Section):
+    """This worker."""
+
+    id: Name = Field(default_factory=_worker_id, description="Its name; default: the host's.")
+
+
+class Model(_Section):
+    """The model."""
+
+    name: str = Field(
+        default="Qwen/Qwen3-4B-MLX-4bit", description="A hub name, a directory, or embedded."
+    )
+    path: Path | None = Field(default=None, description="A directory; wins over the name.")
+    yarn_factor: Literal[1, 2, 4] = Field(
+        default=1, description="How far YaRN stretches the context: 4 makes 32,768 tokens 131,072."
+    )
+    context_tokens: Positive | None = Field(
+        default=None, description="A limit below the model's own."
+    )
+
+
+class Engine(_Section):
+    """The engine's process."""
+
+    max_rows: Positive = Field(default=16, description="Requests that run at once.")
+    prefill_tokens_busy: Positive = Field(
+        default=256, description="Prompt tokens a step while others stream."
+    )
+    prefill_tokens_idle: Positive = Field(
+        default=2048, description="Prompt tokens a step while none do."
+    )
+    threads: Positive | None = Field(default=None, description="Threads of the BLAS on Linux.")
+    start_timeout_s: Seconds = Field(default=600, description="Seconds a model may take to load.")
+    step_timeout_s: Seconds = Field(
+        default=120, description="Seconds of silence after which it counts as hung."
+    )
+    restart_backoff_max_s: Seconds = Field(
+        default=30, description="The longest pause between two starts, in seconds."
+    )
+
+
+class Thinking(_Section):
+    """Thinking."""
+
+    default_mode: Literal["auto", "think", "no_think"] = Field(
+        default="auto", description="The mode where nobody asks for one; auto judges."
+    )
+    budget_tokens: int | None = Field(
+        default=None, ge=0, description="A cap on every thought, in tokens."
+    )
+    publish_reasoning: bool = Field(default=True, description="Let thoughts go on the wire.")
+
+
+class RequestLimits(_Section):
+    """What a request may bring."""
+
+    payload_bytes: Positive = Field(default=2 * 1024 * 1024, description="The largest payload.")
+    metadata_bytes: Positive = Field(default=4096, description="The largest metadata.")
+    depth: Positive = Field(default=64, description="Arrays and objects inside each other.")
+    queued_requests: Positive = Field(default=10_000, description="Requests that may wait.")
+    queued_per_client: Positive = Field(default=5_000, description="Those of one client.")
+
+
+class JournalKeeping(_Section):
+    """How long records are kept."""
+
+    retention_s: Seconds = Field(default=86_400, description="Seconds a record is kept.")
+    session_retention_s: Seconds = Field(
+        default=30 * 86_400, description="Seconds a session is kept after its last turn."
+    )
+    max_bytes: Positive = Field(
+        default=256 * 1024 * 1024, description="Of records, before the oldest go early."
+    )
+
+
+class Shutdown(_Section):
+    """The end."""
+
+    grace_s: float = Field(default=20, ge=0, description="Seconds that running work may finish in.")
+
+
+class Log(_Section):
+    """The log."""
+
+    format: Literal["auto", "pretty", "json"] = Field(
+        default="auto", description="auto is pretty on a terminal and JSON lines otherwise."
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least that is logged."
+    )
+    content: bool = Field(default=False, description="Log prompts and answers too.")
+    file: Path | None = Field(default=None, description="A file to log to; else standard error.")
+    file_bytes: Positive = Field(
+        default=10_000_000, description="The size at which that file is set aside."
+    )
+    files_kept: Positive = Field(default=5, description="How many set aside are kept.")
