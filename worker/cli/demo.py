@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from worker.cli.transcript import Transcript
 from worker.client import Client, NotConnected, NoWorker
 from worker.engine.hub import EMBEDDED_NAME
 from worker.settings import load
+from worker.settings_sources import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,11 +161,14 @@ def _daemon(folder: Path, port: int, data_dir: Path, console: Console) -> Iterat
         f"path = {json.dumps(str(data_dir / 'models' / EMBEDDED_NAME))}\n"
     )
     log = folder / "daemon.log"
+    # What is set for the worker in service is not for this one.
+    environment = {key: text for key, text in os.environ.items() if not key.startswith(PREFIX)}
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - the program itself
             [sys.executable, "-m", "worker.cli", "run", "--config", str(config)],
             stdout=output,
             stderr=output,
+            env=environment,
         )
     try:
         with console.status("Starting the embedded broker, the daemon and the model"):
