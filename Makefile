@@ -31,9 +31,10 @@ check: $(ready) ## Lint, types and tests
 	$(python) -m mypy
 	@$(MAKE) --no-print-directory test
 
-bench: $(ready) ## Round trip, journal and throughput, measured on this machine
+bench: $(ready) ## Round trip, journal, footprint and throughput, measured on this machine
 	$(python) bench/roundtrip.py
 	$(python) bench/journal.py
+	$(python) bench/footprint.py
 	$(python) bench/throughput.py
 
 clean: ## Remove what set-up, tests and builds have made here; models and data stay

@@ -27,11 +27,15 @@ PROMPT = "Tell me a long story about {number} cats and a lighthouse."
 
 def bare(model_path: str) -> None:
     """Serve measurements on stdin: a line `clients tokens`, answered by tokens a second."""
-    from worker.engine import blas, models
+    from worker.engine import blas
 
     blas.prepare()
-    loaded = models.load(model_path)
+    # After its BLAS: these bring in mlx.
     from mlx_lm.generate import BatchGenerator
+
+    from worker.engine import models
+
+    loaded = models.load(model_path)
 
     for line in sys.stdin:
         clients, tokens = map(int, line.split())
@@ -94,10 +98,11 @@ def main() -> int:
 
     from rig import Daemon, Mosquitto, Wire
 
-    from worker.engine import models
+    from worker.engine import hub
     from worker.settings import load
 
-    model_path = arguments.model_path or str(models.ensure_embedded(load().data_dir))
+    embedded = hub.model_folder(hub.EMBEDDED_NAME, load().data_dir)
+    model_path = arguments.model_path or str(embedded)
     peer = subprocess.Popen(
         [sys.executable, __file__, "--bare", "--model-path", model_path],
         stdin=subprocess.PIPE,

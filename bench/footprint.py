@@ -1,0 +1,118 @@
+"""What thinkq costs when nobody asks: processor and memory when idle, start-up, routing speed.
+
+    python bench/footprint.py [--seconds 30] [--model embedded|stub]
+
+The daemon runs with a real model behind a loopback Mosquitto. Processor time is that of the daemon
+and its engine together, from the kernel's own accounts, as a share of one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from rig import Daemon, Mosquitto  # noqa: E402 - the tests' rig is not installed
+
+TICKS = os.sysconf("SC_CLK_TCK")
+LINES = 20_000
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all that it started."""
+    listing = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+    ).stdout
+    parents = [tuple(map(int, line.split())) for line in listing.splitlines()]
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents if parent == one]
+    return found
+
+
+def cpu_s(pids: list[int]) -> float:
+    """Return the processor time of processes so far, in seconds (Linux)."""
+    total = 0.0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        total += (int(fields[11]) + int(fields[12])) / TICKS
+    return total
+
+
+def resident_mib(pid: int) -> float:
+    """Return a process's memory in MiB."""
+    shown = subprocess.run(
+        ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True
+    )
+    return int(shown.stdout) / 1024
+
+
+def idle(seconds: float, model: str) -> None:
+    """Print what a daemon that nobody asks costs."""
+    with tempfile.TemporaryDirectory() as folder:
+        broker = Mosquitto(folder).start()
+        config = f'[model]\nname = "{model}"\n'
+        if model == "embedded":
+            from worker.engine import hub
+            from worker.settings import load
+
+            config += f'path = "{hub.model_folder(hub.EMBEDDED_NAME, load().data_dir)}"\n'
+        daemon = Daemon(folder, broker.port, config=config)
+        begun = time.monotonic()
+        daemon.start()
+        print(f"start to a loaded model       {time.monotonic() - begun:8.2f} s")
+        try:
+            pids = family(daemon.process.pid)
+            before = cpu_s(pids)
+            time.sleep(seconds)
+            share = (cpu_s(pids) - before) / seconds
+            print(f"idle, daemon and engine       {share:8.2%} of a core, over {seconds:g} s")
+            print(f"memory, daemon                {resident_mib(pids[0]):8.0f} MiB")
+            print(f"memory, engine and what it is {sum(map(resident_mib, pids[1:])):8.0f} MiB")
+        finally:
+            daemon.stop()
+            broker.stop()
+
+
+def command() -> None:
+    """Print how long the command takes to be there, and how fast it routes."""
+    times = []
+    for _ in range(7):
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "import worker.cli"], check=True)
+        times.append(time.perf_counter() - begun)
+    print(f"python -c 'import worker.cli' {statistics.median(times) * 1000:8.0f} ms")
+    texts = [
+        "Turn on the kitchen light.",
+        "Prove that the square root of 2 is irrational.",
+        "Which of the three pumps will fail first if the pressure goes on rising by 3 % a day?",
+        "把客厅的灯调到百分之三十",
+    ]
+    lines = "".join(json.dumps({"text": texts[n % 4]}) + "\n" for n in range(LINES))
+    begun = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "worker.cli", "route", "--jsonl"],
+        input=lines,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    print(f"thinkq route --jsonl          {LINES / (time.perf_counter() - begun):8.0f} lines/s")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--model", default="embedded", choices=["embedded", "stub"])
+    arguments = parser.parse_args()
+    command()
+    idle(arguments.seconds, arguments.model)
