@@ -24,10 +24,6 @@ REFERENCE = "goes on from what was asked before"
 """The feature of a message that leans on earlier ones."""
 
 _FORM = {
-    "#words": "is about this long",
-    "#numbers": "has this many numbers",
-    "#lines": "has this many lines",
-    "#sentences": "has this many sentences",
     "#code": "contains code",
     "#rows": "contains a table",
     "#fence": "contains code",
@@ -44,7 +40,20 @@ _FORM = {
     "#readings": "comes with readings",
     "#schema": "wants a strict form",
 }
-_ABSENT = {"#numbers:0": "has no numbers", "#words:0": "is very short", "#words:3": "is short"}
+_SIZES = {
+    "#words": ((3, "is very short"), (13, "is short"), (36, "is of some length"), (101, "is long")),
+    "#numbers": ((1, "has no numbers"), (2, "has one number"), (5, "has a few numbers")),
+    "#lines": ((2, "is one line"), (9, "has a few lines")),
+    "#sentences": ((2, "is one sentence"), (5, "has a few sentences")),
+}
+"""What is said of a bin that begins below each number; of a later one, the words below."""
+
+_LARGEST = {
+    "#words": "is very long",
+    "#numbers": "has many numbers",
+    "#lines": "has many lines",
+    "#sentences": "has many sentences",
+}
 
 
 def in_words(
@@ -69,11 +78,19 @@ def in_words(
 def phrases_of(marks: Iterable[str], concepts: Mapping[str, str]) -> dict[str, str]:
     """Return the user's words for each mark of concept or form; a word speaks for itself."""
     return {
-        mark: _ABSENT.get(mark) or _FORM.get(bare.split(":")[0]) or concepts[bare[1:].split("~")[0]]
+        mark: _of_form(bare) or concepts[bare[1:].split("~")[0]]
         for mark in marks
         for bare in [mark[1:] if mark[:2] in ("^@", "$@") else mark]
         if len(bare) > 1 and bare[0] in "@#"
     }
+
+
+def _of_form(mark: str) -> str | None:
+    """Return the user's words for a trait of form, None for a concept."""
+    trait, _, begins = mark.partition(":")
+    if trait not in _SIZES:
+        return _FORM.get(trait)
+    return next((words for end, words in _SIZES[trait] if int(begins) < end), _LARGEST[trait])
 
 
 def sentence(features: Sequence[tuple[str, float]], *, thinks: bool) -> str:

@@ -1,0 +1,148 @@
+"""The router that ships: what it must get right, and what must not change its mind."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.domain.messages import Lane, Message, Mode
+from worker.router.classifier import MODEL_PATH
+from worker.router.conversation import question_of
+from worker.router.judge import Question, load_router
+from worker.router.policy import Preset
+
+ROUTER = load_router()
+
+
+def mode_of(text, *, earlier=(), lane=Lane.STANDARD, preset=None):
+    router = ROUTER if preset is None else load_router(preset)
+    return router.judge(Question(text=text, earlier=tuple(earlier), lane=lane)).mode
+
+
+HARD = [
+    "Prove that the square root of 2 is irrational.",
+    "is 2027 prime?",
+    "A train leaves at 8:15 at 80 km/h and another at 9:00 at 100 km/h. When do they meet?",
+    "Write a Python function that returns the longest palindrome in a string.",
+    "Why does this loop never end?\n\nwhile i < 10:\n    print(i)",
+    "Three friends each tell one lie. Who broke the vase, if exactly one of them did?",
+    "The motor runs hot, vibration rose from 2 to 6 mm/s and the oil is dark. What is the cause?",
+    "Plan the maintenance of 4 presses so that two always run and nobody works at night.",
+    "证明根号2是无理数",
+    "小明有12个苹果,给了小红三分之一,又买了5个,现在有几个?",
+    "Beweise, dass es unendlich viele Primzahlen gibt.",
+    "Démontre que la somme de deux nombres pairs est paire.",
+    "Demuestra que la raíz de 2 es irracional.",
+    "ルート2が無理数であることを証明してください。",
+]
+
+EASY = [
+    "Turn on the kitchen light.",
+    "Dim the lamp to 30 % in 10 minutes.",
+    "Set the oven to 180 degrees at 6:45 and the timer to 25 minutes.",
+    "Hi, how are you?",
+    "What is the capital of France?",
+    "Translate to German: If x + 3 = 10, what is x?",
+    "Summarize in one sentence: The meeting has been moved to Thursday because the client is away.",
+    "What is the temperature in the bedroom?",
+    "Play some jazz in the living room.",
+    "把客厅的灯调到百分之三十",
+    "今天天气怎么样?",
+    "Schalte das Licht im Wohnzimmer aus.",
+    "Allume la lumière de la cuisine.",
+    "Apaga la luz del dormitorio.",
+    "リビングの電気をつけて",
+]
+
+
+@pytest.mark.parametrize("text", HARD)
+def test_what_must_be_worked_out_is_thought_about(text):
+    assert mode_of(text) is Mode.THINK
+
+
+@pytest.mark.parametrize("text", EASY)
+def test_what_needs_no_work_is_answered_at_once(text):
+    assert mode_of(text) is Mode.NO_THINK
+
+
+@pytest.mark.parametrize("text", HARD + EASY)
+def test_small_letters_and_no_full_stop_change_nothing(text):
+    spoken = text.lower().rstrip(".。")
+    assert mode_of(spoken) is mode_of(text)
+
+
+@pytest.mark.parametrize("text", [text for text in HARD + EASY if text.isascii()])
+@pytest.mark.parametrize("filler", ["um so ", "hey could you please ", "okay uh "])
+def test_fillers_and_politeness_change_nothing(filler, text):
+    assert mode_of(filler + text[0].lower() + text[1:]) is mode_of(text)
+
+
+def test_a_long_text_with_a_simple_wish_is_not_hard():
+    material = "The pump was stopped, cleaned and restarted; pressure is back at 4.2 bar. " * 30
+    assert mode_of(f"Summarize this report in one sentence:\n\n{material}") is Mode.NO_THINK
+
+
+def test_a_wish_that_refers_to_something_hard_is_hard():
+    assert (
+        mode_of("and now prove it", earlier=["Is the sum of two odd numbers even?"]) is Mode.THINK
+    )
+
+
+def test_a_wish_that_refers_to_a_command_is_a_command():
+    assert mode_of("and in the bedroom too", earlier=["Turn on the light."]) is Mode.NO_THINK
+
+
+def test_tool_results_and_system_prompts_are_not_the_question():
+    hard = "Prove that there are infinitely many primes. " * 5
+    messages = (
+        Message("system", hard),
+        Message("user", "Turn on the light."),
+        Message("tool", hard),
+    )
+    assert ROUTER.judge(question_of(messages)).mode is Mode.NO_THINK
+
+
+def test_a_lane_in_which_nobody_waits_thinks_wherever_a_lane_with_somebody_does():
+    for text in HARD + EASY:
+        if mode_of(text, lane=Lane.INTERACTIVE) is Mode.THINK:
+            assert mode_of(text, lane=Lane.BATCH) is Mode.THINK
+
+
+def test_a_thorough_router_thinks_wherever_a_quick_one_does():
+    for text in HARD + EASY:
+        if mode_of(text, preset=Preset.QUICK) is Mode.THINK:
+            assert mode_of(text, preset=Preset.THOROUGH) is Mode.THINK
+
+
+@given(st.text())
+def test_any_text_has_a_probability_and_a_reason(text):
+    verdict = ROUTER.judge(Question(text=text))
+    assert 0 <= verdict.score <= 1
+    assert verdict.reason.endswith(".")
+
+
+@given(st.text(), st.lists(st.text(), max_size=3))
+def test_the_same_question_has_the_same_verdict(text, earlier):
+    question = Question(text=text, earlier=tuple(earlier))
+    assert ROUTER.judge(question) == load_router().judge(question)
+
+
+def test_features_are_listed_with_the_strongest_first():
+    verdict = ROUTER.judge(Question(text=HARD[0]))
+    strengths = [abs(weight) for _, weight in verdict.features]
+    assert strengths == sorted(strengths, reverse=True)
+
+
+def test_the_trained_file_is_small():
+    assert MODEL_PATH.stat().st_size < 5_000_000
+
+
+def test_the_concepts_it_ships_are_those_it_is_trained_with():
+    import tomllib
+
+    data = Path(__file__).parents[2] / "bench" / "router" / "data" / "concepts.toml"
+    shipped = json.loads(MODEL_PATH.read_text())["phrases"]
+    written = tomllib.loads(data.read_text())
+    assert shipped == {name: table["phrase"] for name, table in written.items()}
