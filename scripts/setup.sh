@@ -31,7 +31,7 @@ find_python() {
         say "$PYTHON"
         return
     fi
-    for candidate in python3.13 python3.12 python3.11 python3; do
+    for candidate in python3.14 python3.13 python3.12 python3.11 python3; do
         if have "$candidate" && fits "$candidate"; then
             command -v "$candidate"
             return

@@ -1,55 +1,28 @@
 """The deployment files in `deploy/mosquitto`, on a real Mosquitto: who may say and hear what."""
 
 import asyncio
-import os
 import re
 import subprocess
-from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
-from rig import Mosquitto, Wire, free_port
+from deployment import FOLDER, DeployedMosquitto, make_passwords
+from rig import Wire
 
 from worker.transport.packets import Outgoing
 from worker.transport.publishing import PublishFailed
 from worker.transport.topics import Topics
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "mosquitto"
 TOPICS = Topics("thinkq", "w1")
-
-
-class DeployedMosquitto(Mosquitto):
-    """Runs the deployment's own configuration, with its paths and its port moved here."""
-
-    def __init__(self, folder, passwords):
-        super().__init__(folder, free_port())
-        config = (FOLDER / "mosquitto.conf").read_text()
-        moves = {
-            "listener 1883 127.0.0.1": f"listener {self.port} 127.0.0.1",
-            "/etc/mosquitto/passwords": str(passwords),
-            "/etc/mosquitto/acl": str(FOLDER / "acl"),
-            "/var/lib/mosquitto/": f"{folder}/",
-        }
-        for ours, moved in moves.items():
-            assert config.count(ours) == 1, ours
-            config = config.replace(ours, moved)
-        if os.geteuid() == 0:
-            config += "user root\n"
-        (self.folder / "mosquitto.conf").write_text(config)
 
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("deployed")
     users = ["thinkq-worker", "thinkq-operator", "kitchen", "stranger"]
-    made = subprocess.run(
-        [FOLDER / "make-passwords", folder / "passwords", *users],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    passwords = make_passwords(folder / "passwords", *users)
     broker = DeployedMosquitto(folder, folder / "passwords").start()
-    broker.passwords = dict(line.split() for line in made.stdout.splitlines())
+    broker.passwords = passwords
     yield broker
     broker.stop()
 
