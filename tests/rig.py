@@ -201,7 +201,10 @@ class Wire:
 class Daemon:
     """A `thinkq run` in its own process, with a data folder and a topic root of its own."""
 
-    def __init__(self, folder, port, *, config="", root=None, worker="w1"):
+    def __init__(
+        self, folder, port, *, config="", root=None, worker="w1", program=("-m", "worker.cli")
+    ):
+        self.program = program
         self.folder = Path(folder)
         self.port = port
         self.root = root or f"t{uuid.uuid4().hex[:12]}"
@@ -220,8 +223,7 @@ class Daemon:
             self.process = subprocess.Popen(
                 [
                     sys.executable,
-                    "-m",
-                    "worker.cli",
+                    *self.program,
                     "run",
                     "--config",
                     self.folder / "thinkq.toml",

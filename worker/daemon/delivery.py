@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from worker.crash_points import CrashPoint, reach
 from worker.domain.messages import ErrorBody, Progress, Reply, ReplyRoute, StreamPart
 from worker.transport import codec
 from worker.transport.publishing import PublishFailed
@@ -96,8 +97,12 @@ class Delivery:
     async def _deliver(
         self, client: str, key: bytes, reply: Reply, routes: Sequence[ReplyRoute]
     ) -> None:
-        await asyncio.gather(*(self._publish(codec.encode_reply(reply, to)) for to in routes))
+        published = [self._publish(codec.encode_reply(reply, to)) for to in routes]
+        reach(CrashPoint.PUBLISHED)
+        await asyncio.gather(*published)
+        reach(CrashPoint.CONFIRMED)
         await self._journal.delivered(client, key, routes)
+        reach(CrashPoint.DELIVERED)
 
     def _in_background(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

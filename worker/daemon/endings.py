@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec import UNSET
 
+from worker.crash_points import CrashPoint, reach
 from worker.daemon.outcome import session_after
 from worker.domain.errors import Poisoned
 from worker.domain.messages import Mode
@@ -96,6 +97,7 @@ class Endings:
                 request.client, request.key, reply, stream=lengths, session=session
             )
         )
+        reach(CrashPoint.ANSWERED)
         _log.info(
             "answered",
             id=request.id,

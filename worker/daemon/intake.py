@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from worker.crash_points import CrashPoint, reach
 from worker.domain.errors import (
     BadRequest,
     EngineFailed,
@@ -108,7 +109,9 @@ class Intake:
                 await self._admitted(client)
                 await self._control.message(incoming)
             else:
+                reach(CrashPoint.RECEIVED)
                 await self._request(incoming, client)
+                reach(CrashPoint.ACCEPTED)
         except BadRequest as error:
             _log.warning("no_client", topic=incoming.topic, error=error.message)
         except JournalError as error:
@@ -116,6 +119,7 @@ class Intake:
             _log.error("not_accepted", error=str(error))
             return
         self._acknowledge(incoming)
+        reach(CrashPoint.ACKNOWLEDGED)
 
     async def _request(self, incoming: Incoming, client: str) -> None:
         request: Request | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from worker.crash_points import CrashPoint, reach
 from worker.daemon.endings import JOURNAL_RETRY_S
 from worker.daemon.job import Job, Stage
 from worker.daemon.outcome import raised
@@ -216,6 +217,7 @@ class Jobs:
         job.session = await self._session(request)
         submit = self._choice.submission(job, self._clock())
         await self._journal.running(request.client, request.key, job.attempts)
+        reach(CrashPoint.STARTED)
         _log.info(
             "started",
             id=request.id,

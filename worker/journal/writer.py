@@ -14,6 +14,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from worker.crash_points import CrashPoint, reach
 from worker.journal.storage import JournalError
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class Writer:
         try:
             self._connection.execute("BEGIN")
             outcomes = [self._within_savepoint(operation) for operation in operations]
+            reach(CrashPoint.COMMITTING)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
@@ -125,6 +127,7 @@ class Writer:
                 _Outcome(one.future, error=JournalError(f"the journal can't be written: {error}"))
                 for one in operations
             ]
+        reach(CrashPoint.COMMITTED)
         self.commits += 1
         return outcomes
 
