@@ -5,7 +5,7 @@ thinkq := $(python) -m worker.cli
 ready := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check bench train clean
+.PHONY: help setup demo run test check bench torture train clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
@@ -36,6 +36,9 @@ bench: $(ready) ## Round trip, journal, footprint and throughput, measured on th
 	$(python) bench/journal.py
 	$(python) bench/footprint.py
 	$(python) bench/throughput.py
+
+torture: $(ready) ## Kill daemon, engine and broker 200 times under load; ARGS="--seed 2"
+	$(python) bench/torture.py $(ARGS)
 
 train: $(ready) ## Rebuild the router's trained file and its report, bit for bit
 	$(python) -m pip install --quiet --disable-pip-version-check --group train

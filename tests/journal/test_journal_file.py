@@ -86,13 +86,6 @@ def test_another_programs_database_is_refused_and_left_alone(path):
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("song",)]
 
 
-def test_a_file_that_is_no_database_is_refused(path):
-    path.parent.mkdir()
-    path.write_bytes(b"this is not a database, " * 100)
-    with pytest.raises(JournalError, match="not a database"):
-        Journal.open(path)
-
-
 def test_a_folder_in_the_place_of_the_file_is_refused(path):
     path.mkdir(parents=True)
     with pytest.raises(JournalError, match="directory"):

@@ -35,6 +35,8 @@ _SUMMARY = (
     " FROM record"
 )
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
 _log = structlog.get_logger(__name__)
 
 
@@ -81,12 +83,10 @@ def backlog(connection: sqlite3.Connection) -> list[Pending]:
     found = []
     for number, body, attempts in rows:
         try:
-            request = decode_request(body)
-        except msgspec.DecodeError as error:
+            found.append(Pending(decode_request(body), routes_of(connection, number), attempts))
+        except _UNREADABLE as error:
             # One record that can't be read must not keep the others from being answered.
             _log.error("unreadable_request", record=number, error=str(error))
-            continue
-        found.append(Pending(request, routes_of(connection, number), attempts))
     return found
 
 
@@ -101,12 +101,10 @@ def undelivered(connection: sqlite3.Connection) -> list[Undelivered]:
     found = []
     for number, client, key, body in rows:
         try:
-            reply = decode_reply(body)
-        except msgspec.DecodeError as error:
+            routes = routes_of(connection, number, pending_only=True)
+            found.append(Undelivered(client, key, decode_reply(body), routes))
+        except _UNREADABLE as error:
             _log.error("unreadable_reply", record=number, error=str(error))
-            continue
-        routes = routes_of(connection, number, pending_only=True)
-        found.append(Undelivered(client, key, reply, routes))
     return found
 
 

@@ -13,11 +13,16 @@ import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+import structlog
+
+from worker.journal.salvage import is_damage, is_damaged, salvage
 from worker.journal.schema import WrongSchema, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_log = structlog.get_logger(__name__)
 
 FILE_NAME = "journal.sqlite"
 """The journal's file in the data folder."""
@@ -58,6 +63,8 @@ class JournalError(Exception):
 def open_for_writing(path: Path) -> tuple[sqlite3.Connection, int]:
     """Open the journal as its only writer, make it if there is none, bring it up to date.
 
+    A damaged one is set aside, and what can be read of it is kept.
+
     Args:
         path: The file. Its folder is made with mode 0700, the file with 0600.
 
@@ -73,22 +80,47 @@ def open_for_writing(path: Path) -> tuple[sqlite3.Connection, int]:
         lock = _lock(path)
     except OSError as error:
         raise JournalError(f"{path}: can't be used as the journal: {error.strerror}") from error
-    connection = None
     try:
-        # Any thread may use the connection, so long as only one does at a time: the writer's.
-        connection = sqlite3.connect(
-            path, timeout=WRITER_PATIENCE_S, isolation_level=None, check_same_thread=False
-        )
-        for pragma in _WRITER_PRAGMAS:
-            connection.execute(pragma)
-        migrate(connection)
+        if is_damaged(path):
+            _rescue(path)
+        try:
+            connection = _connect(path)
+        except sqlite3.DatabaseError as error:
+            # Not all damage shows where it was looked for.
+            if not is_damage(error):
+                raise
+            _rescue(path)
+            connection = _connect(path)
         _flush_folder(path.parent)
     except (sqlite3.Error, WrongSchema, OSError) as error:
-        if connection is not None:
-            connection.close()
         os.close(lock)
         raise JournalError(f"{path}: can't be used as the journal: {error}") from error
     return connection, lock
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Any thread may use the connection, so long as only one does at a time: the writer's.
+    connection = sqlite3.connect(
+        path, timeout=WRITER_PATIENCE_S, isolation_level=None, check_same_thread=False
+    )
+    try:
+        for pragma in _WRITER_PRAGMAS:
+            connection.execute(pragma)
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _rescue(path: Path) -> None:
+    saved = salvage(path)
+    _log.error(
+        "journal_damaged",
+        set_aside=str(saved.damaged),
+        records_kept=saved.records,
+        sessions_kept=saved.sessions,
+    )
 
 
 @contextmanager
@@ -106,6 +138,8 @@ def open_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(
             sqlite3.connect(uri, uri=True, timeout=READER_PATIENCE_S, isolation_level=None)
         ) as connection:
+            # A damaged letter must not keep everything else from being read.
+            connection.text_factory = lambda text: text.decode(errors="replace")
             # One snapshot for all that is read.
             connection.execute("BEGIN")
             yield connection

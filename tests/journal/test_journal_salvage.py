@@ -1,0 +1,124 @@
+"""A damaged journal: what is readable is kept, the rest set aside, and the start goes on."""
+
+import random
+
+import pytest
+from journal_samples import a_reply, a_request, a_session
+
+from worker.journal.store import Journal
+
+RECORDS = 300
+
+
+@pytest.fixture
+async def filled(path):
+    """A journal of answered requests, waiting ones and sessions, closed."""
+    journal = Journal.open(path)
+    for number in range(RECORDS):
+        request = a_request(f"r{number}", "me", session=f"s{number % 7}")
+        await journal.accept(request)
+        if number % 3:
+            await journal.answer(
+                "me",
+                request.key,
+                a_reply(request.id, content="x" * 400),
+                stream={},
+                session=a_session(f"s{number % 7}", "me", "turn"),
+            )
+    await journal.close()
+    return path
+
+
+def damage(path, where, what):
+    content = bytearray(path.read_bytes())
+    content[where : where + len(what)] = what
+    path.write_bytes(content)
+
+
+def kept(journal):
+    return len(journal.backlog()) + len(journal.undelivered())
+
+
+def set_aside(path):
+    return [one for one in path.parent.iterdir() if ".damaged-" in one.name]
+
+
+async def test_a_sound_journal_is_left_alone(filled):
+    journal = Journal.open(filled)
+    assert kept(journal) == RECORDS
+    await journal.close()
+    assert set_aside(filled) == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_most_records_outlive_a_torn_page(filled, seed):
+    pages = filled.stat().st_size // 4096
+    torn = random.Random(seed).randrange(2, pages)
+    damage(filled, torn * 4096, random.Random(seed).randbytes(4096))
+    journal = Journal.open(filled)
+    # A page that only an index is on, or nothing, is no loss at all.
+    assert kept(journal) > RECORDS // 2
+    await journal.accept(a_request("new", "me"))
+    await journal.close()
+
+
+async def test_what_is_left_of_a_cut_off_file_is_kept(filled):
+    content = filled.read_bytes()
+    filled.write_bytes(content[: len(content) // 2])
+    journal = Journal.open(filled)
+    assert len(set_aside(filled)) == 1
+    await journal.accept(a_request("new", "me"))
+    await journal.close()
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, " * 300, b"\x00" * 8192])
+async def test_a_file_of_rubbish_is_set_aside_whole(path, content):
+    path.parent.mkdir()
+    path.write_bytes(content)
+    journal = Journal.open(path)
+    assert kept(journal) == 0
+    await journal.close()
+    (aside,) = set_aside(path)
+    assert aside.read_bytes() == content
+
+
+async def test_no_record_without_its_request_is_left_waiting(filled):
+    """Whatever was lost, what is in the backlog can be run and what is undelivered be sent."""
+    chance = random.Random(5)
+    for _ in range(12):
+        damage(filled, chance.randrange(8192, filled.stat().st_size), chance.randbytes(64))
+    journal = Journal.open(filled)
+    assert all(entry.request.id for entry in journal.backlog())
+    assert all(entry.reply.content for entry in journal.undelivered())
+    await journal.close()
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_whatever_was_damaged_the_start_goes_on(filled, seed):
+    chance = random.Random(seed)
+    for _ in range(chance.choice([1, 3, 20])):
+        size = chance.choice([1, 16, 512, 4096])
+        where = chance.randrange(filled.stat().st_size - size)
+        damage(filled, where, chance.randbytes(size))
+    if chance.random() < 0.3:
+        filled.write_bytes(filled.read_bytes()[: chance.randrange(filled.stat().st_size)])
+    journal = Journal.open(filled)
+    kept(journal)
+    await journal.accept(a_request("new", "me"))
+    await journal.expire()
+    await journal.close()
+
+
+async def test_the_damaged_file_is_its_owners_alone(filled):
+    content = filled.read_bytes()
+    filled.write_bytes(content[: len(content) // 2])
+    await Journal.open(filled).close()
+    assert all(one.stat().st_mode & 0o077 == 0 for one in filled.parent.iterdir())
+
+
+async def test_a_second_damage_does_not_overwrite_what_the_first_left(filled):
+    for _ in range(2):
+        content = filled.read_bytes()
+        filled.write_bytes(content[: len(content) // 2 + 100])
+        await Journal.open(filled).close()
+    assert len(set_aside(filled)) == 2

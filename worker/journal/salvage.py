@@ -1,0 +1,144 @@
+"""A damaged journal: what can be read of it goes into a new file, the old one is set aside.
+
+Damage is a torn page, a cut-off file, a header overwritten. A table is read from both of its ends
+up to where it can't be read any more, so one bad page costs what lies on it and little else.
+Nothing is repaired in place: the damaged file stays for whoever wants to look at it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import time
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from worker.journal.schema import APPLICATION_ID, migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_TABLES = {
+    "record": "number",
+    "request": "record",
+    "reply": "record",
+    "route": "record, position",
+    "event": "number",
+    "session": "name",
+    "erasure": "number",
+}
+"""Every table and the order it is stored in."""
+
+_MEND = """
+DELETE FROM record
+    WHERE state NOT IN ('accepted', 'running', 'answered', 'delivered', 'dead');
+DELETE FROM request WHERE record NOT IN (SELECT number FROM record);
+DELETE FROM reply WHERE record NOT IN (SELECT number FROM record);
+-- An answer that can't be read is made again, where the request still can be.
+UPDATE record SET state = 'accepted'
+    WHERE state = 'answered' AND number NOT IN (SELECT record FROM reply);
+DELETE FROM record
+    WHERE state IN ('accepted', 'running') AND number NOT IN (SELECT record FROM request);
+DELETE FROM request WHERE record NOT IN (SELECT number FROM record);
+DELETE FROM route WHERE record NOT IN (SELECT number FROM record);
+DELETE FROM event WHERE record NOT IN (SELECT number FROM record);
+"""
+
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_BESIDE = ("", "-wal", "-shm")
+
+
+class Salvaged(Struct, frozen=True):
+    """What became of a damaged journal: where it is now, and how many records were readable."""
+
+    damaged: Path
+    records: int
+    sessions: int
+
+
+def is_damaged(path: Path) -> bool:
+    """Tell whether a file that should be a journal can't be read as a whole.
+
+    Another program's database is not damaged, and neither is an empty file.
+    """
+    if path.stat().st_size == 0 or not _is_ours(path):
+        return False
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            # What it says may quote the damage, which is no text.
+            connection.text_factory = bytes
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        return is_damage(error)
+    return bool(found != b"ok")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether an error says that the file itself is wrong."""
+    # Of the code only the low byte says what kind of error it is.
+    return (error.sqlite_errorcode or 0) & 0xFF in _DAMAGE
+
+
+def salvage(path: Path) -> Salvaged:
+    """Set a damaged journal aside and make a new one of what can be read; the caller has the lock.
+
+    Raises:
+        OSError: The files can't be renamed.
+        sqlite3.Error: The new file can't be written.
+
+    """
+    damaged = _free_name(path)
+    for suffix in _BESIDE:
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(damaged.with_name(damaged.name + suffix))
+    path.touch(0o600)
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as new,
+        closing(sqlite3.connect(damaged, isolation_level=None)) as old,
+    ):
+        # Otherwise a file that is shorter than its header says is not read at all.
+        old.execute("PRAGMA writable_schema = ON")
+        new.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        migrate(new)
+        new.execute("PRAGMA foreign_keys = OFF")
+        new.execute("BEGIN")
+        for table, order in _TABLES.items():
+            _copy(old, new, table, order)
+        for statement in _MEND.split(";"):
+            new.execute(statement)
+        new.execute("COMMIT")
+        (records,) = new.execute("SELECT count(*) FROM record").fetchone()
+        (sessions,) = new.execute("SELECT count(*) FROM session").fetchone()
+    return Salvaged(damaged, records, sessions)
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell by its header whether a file was a thinkq journal, as far as the header is whole."""
+    with path.open("rb") as file:
+        header = file.read(72)
+    return header[68:72] == APPLICATION_ID.to_bytes(4, "big") or not header.startswith(b"SQLite")
+
+
+def _free_name(path: Path) -> Path:
+    moment = time.strftime("%Y%m%dT%H%M%S")
+    names = (path.with_name(f"{path.name}.damaged-{moment}-{n}") for n in itertools.count(1))
+    return next(name for name in names if not name.exists())
+
+
+def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str, order: str) -> None:
+    known = [row[1] for row in new.execute(f"PRAGMA table_info({table})")]
+    columns = ", ".join(known)
+    marks = ", ".join("?" * len(known))
+    for direction in ("ASC", "DESC"):
+        backwards = ", ".join(f"{column} {direction}" for column in order.split(", "))
+        rows = _readable(old, f"SELECT {columns} FROM {table} ORDER BY {backwards}")  # noqa: S608
+        new.executemany(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608
+
+
+def _readable(connection: sqlite3.Connection, query: str) -> Iterator[tuple[object, ...]]:
+    """Yield rows up to the first that can't be read."""
+    with suppress(sqlite3.DatabaseError):
+        yield from connection.execute(query)
