@@ -68,12 +68,13 @@ def is_damaged(path: Path) -> bool:
         return False
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            # What it says may quote the damage, which is no text.
-            connection.text_factory = bytes
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
         return is_damage(error)
-    return bool(found != b"ok")
+    except UnicodeDecodeError:
+        # SQLite's message quotes the damage, which is no text.
+        return True
+    return bool(found != "ok")
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -140,5 +141,5 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str, order: s
 
 def _readable(connection: sqlite3.Connection, query: str) -> Iterator[tuple[object, ...]]:
     """Yield rows up to the first that can't be read."""
-    with suppress(sqlite3.DatabaseError):
+    with suppress(sqlite3.DatabaseError, UnicodeDecodeError):
         yield from connection.execute(query)
