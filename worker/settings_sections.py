@@ -148,6 +148,11 @@ class Engine(_Section):
     """The engine's process."""
 
     max_rows: Positive = Field(default=16, description="Requests that run at once.")
+    max_parked: int = Field(
+        default=16,
+        ge=0,
+        description="Requests that may be parked to let an interactive one run; 0 parks none.",
+    )
     prefill_tokens_busy: Positive = Field(
         default=256, description="Prompt tokens a step while others stream."
     )

@@ -20,6 +20,7 @@ from worker.daemon.endings import Endings
 from worker.daemon.intake import Intake
 from worker.daemon.jobs import Jobs
 from worker.daemon.outcome import Outcome
+from worker.daemon.parking import Parking
 from worker.daemon.room import Room
 from worker.daemon.streams import Streams
 from worker.domain.policy import Limits
@@ -126,6 +127,7 @@ class Daemon:
             endings=self._endings,
             lanes=lanes,
             rows=settings.engine.max_rows,
+            parking=Parking(settings.engine.max_parked),
             clock=time.monotonic,
             log_content=settings.log.content,
             on_model=self._announce,
@@ -274,6 +276,8 @@ class Daemon:
         body = presence.metrics(
             queue=self._jobs.lanes.depth(),
             running=self._jobs.running,
+            parked=len(self._jobs.parking),
+            parked_in_all=self._jobs.parking.total,
             accepted=self._intake.accepted,
             refused=self._intake.refused,
             answered=self._endings.answered,

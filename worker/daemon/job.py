@@ -53,6 +53,8 @@ class Job:
         self.arrived = arrived
         self.stage = Stage.WAITING
         self.attempts = 0
+        self.submitted = False
+        self.times_parked = 0
         self.stopped: StopReason | None = None
         self.mode: Mode | None = None
         self.route: Route | None = None

@@ -17,6 +17,7 @@ from worker.daemon.endings import JOURNAL_RETRY_S
 from worker.daemon.job import Job, Stage
 from worker.daemon.outcome import raised
 from worker.domain.errors import EngineFailed, ThinkqError
+from worker.domain.messages import Lane
 from worker.engine.pipe import Cancel, Done, State, Text
 from worker.journal.store import JournalError
 from worker.scheduler.lanes import Waiting
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from worker.daemon.endings import Endings
     from worker.daemon.job import StopReason
     from worker.daemon.outcome import Outcome
+    from worker.daemon.parking import Parking
     from worker.daemon.streams import Streams
     from worker.domain.messages import ReplyRoute, Request
     from worker.domain.model import ModelInfo
@@ -56,6 +58,7 @@ class Jobs:
         endings: Ends jobs.
         lanes: Decides who is next.
         rows: How many jobs run at once.
+        parking: Where jobs are that gave their row to a more urgent one.
         clock: The monotonic clock, in seconds.
         log_content: Whether prompts may stand in the log.
         on_model: Called when a model has been loaded.
@@ -73,6 +76,7 @@ class Jobs:
         endings: Endings,
         lanes: Lanes,
         rows: int,
+        parking: Parking,
         clock: Callable[[], float],
         log_content: bool = False,
         on_model: Callable[[], None] = lambda: None,
@@ -83,6 +87,7 @@ class Jobs:
         self._streams = streams
         self._endings = endings
         self._rows = rows
+        self.parking = parking
         self._clock = clock
         self._log_content = log_content
         self._on_model = on_model
@@ -149,7 +154,10 @@ class Jobs:
     def stop(self, job: Job, reason: StopReason) -> None:
         """End a job before its time; what it has said so far is its reply."""
         job.stopped = reason
-        if self.lanes.remove(job.row) is not None:
+        if job.row in self.parking and self.engine is not None:
+            # What it said so far is in the engine, and comes with its end.
+            self.engine.cancel(Cancel(job.row, reason))
+        elif self.lanes.remove(job.row) is not None:
             self._end(job, self._endings.stopped(job, reason))
         elif job.stage is Stage.RUNNING and self.engine is not None:
             self.engine.cancel(Cancel(job.row, reason))
@@ -162,20 +170,45 @@ class Jobs:
         return len(self._running)
 
     def start_next(self) -> None:
-        """Give free rows to whoever is next."""
+        """Give free rows to whoever is next, and a running job's to one that can't wait."""
         engine = self.engine
-        if engine is None or self.draining or not engine.ready.is_set():
+        if engine is None or not engine.ready.is_set():
             return
-        while len(self._running) < self._rows:
-            waiting = self.lanes.take(self._may_start)
+        while True:
+            victim = None
+            if len(self._running) < self._rows:
+                waiting = self.lanes.take(self._may_start)
+            else:
+                victim = self.parking.victim(self._running.values())
+                waiting = None if victim is None else self.lanes.take(self._may_take_a_row)
             if waiting is None:
-                break
-            job = self._jobs[waiting.row]
-            job.begin(self._clock())
-            self._running[job.row] = job
+                return
+            if victim is not None:
+                self._park(victim, engine)
+            self._give_row(self._jobs[waiting.row], engine)
+
+    def _give_row(self, job: Job, engine: Engine) -> None:
+        job.begin(self._clock())
+        self._running[job.row] = job
+        if self.parking.leave(job.row):
+            engine.resume(job.row)
+        else:
             self._in_background(self._start(job, engine))
 
+    def _park(self, job: Job, engine: Engine) -> None:
+        del self._running[job.row]
+        job.stage = Stage.WAITING
+        self.parking.park(job)
+        self.lanes.put_back(_waiting(job))
+        engine.park(job.row)
+        _log.info("parked", id=job.request.id, client=job.request.client, lane=job.lane)
+
+    def _may_take_a_row(self, waiting: Waiting) -> bool:
+        return waiting.lane is Lane.INTERACTIVE and self._may_start(waiting)
+
     def _may_start(self, waiting: Waiting) -> bool:
+        if self.draining and waiting.row not in self.parking:
+            return False
         job = self._jobs[waiting.row]
         running = self._running.values()
         if waiting.session is not None and any(
@@ -211,6 +244,7 @@ class Jobs:
             self._wait_again(job)
         else:
             engine.submit(submit)
+            job.submitted = True
 
     async def _prepared(self, job: Job) -> Submit:
         request = job.request
@@ -238,6 +272,7 @@ class Jobs:
     def _wait_again(self, job: Job) -> None:
         self._running.pop(job.row, None)
         job.stage = Stage.WAITING
+        job.submitted = False
         if job.stopped is not None:
             self._end(job, self._endings.stopped(job, job.stopped))
         else:
@@ -246,6 +281,8 @@ class Jobs:
     def _end(self, job: Job, ending: Coroutine[None, None, None]) -> None:
         """Free a job's row at once, and let go of the job when its reply is on disk."""
         self._running.pop(job.row, None)
+        if self.parking.leave(job.row):
+            self.lanes.remove(job.row)
         self._ending[job.row] = job
         if job.expiry is not None:
             job.expiry.cancel()
@@ -281,11 +318,11 @@ class Jobs:
         """Pass on what came of a step."""
         self.speeds.note_step(step.prefill_tokens, step.prefill_s, step.decode_rows, step.decode_s)
         for row, tokens in step.tokens:
-            if job := self._running.get(row):
+            if job := self._in_engine(row):
                 job.generated.extend(tokens)
                 self.tokens_produced += len(tokens)
         for event in step.events:
-            job = self._running.get(event.row)
+            job = self._in_engine(event.row)
             if job is None:
                 continue
             if isinstance(event, Text):
@@ -298,8 +335,12 @@ class Jobs:
             else:
                 self._end(job, self._endings.failed(job, raised(event)))
 
+    def _in_engine(self, row: int) -> Job | None:
+        return self._running.get(row) or self.parking.get(row)
+
     def engine_down(self, why: str, rows: Sequence[int]) -> None:
         """Queue again what the engine took with it; give up on what took it down twice."""
+        self._forget_parked()
         for row in rows:
             job = self._running.get(row)
             if job is None:
@@ -309,6 +350,13 @@ class Jobs:
                 self._end(job, self._endings.poisoned(job, why))
             else:
                 self._wait_again(job)
+
+    def _forget_parked(self) -> None:
+        # They wait in their lanes already; the next engine gets them with what they had said.
+        for job in self.parking.clear():
+            job.submitted = False
+            if job.stopped is not None and self.lanes.remove(job.row):
+                self._end(job, self._endings.stopped(job, job.stopped))
 
     # The end of the daemon -----------------------------------------------------------------
 
@@ -341,7 +389,7 @@ class Jobs:
         self._note_idle()
 
     def _note_idle(self) -> None:
-        if self.draining and not self._running and not self._tasks:
+        if self.draining and not (self._running or self.parking or self._tasks):
             self._idle.set()
 
 

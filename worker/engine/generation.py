@@ -41,6 +41,18 @@ class Limits(Struct, frozen=True):
     prefill_tokens_idle: int = 2048
 
 
+class _Held(Struct):
+    """A row outside the batch, with what the batch had of it.
+
+    Without a cache its prompt is read again; one that was never let in enters as all do.
+    """
+
+    row: Row
+    cache: list[Any] | None = None
+    tokens: list[int] = []
+    entered: bool = True
+
+
 class Generation:
     """All rows of one model.
 
@@ -70,6 +82,8 @@ class Generation:
             prefill_step_size=limits.prefill_tokens_idle,
         )
         self._waiting: deque[Row] = deque()
+        self._parked: dict[int, _Held] = {}
+        self._returning: deque[_Held] = deque()
         self._prefilling: dict[int, int] = {}
         self._rows: dict[int, Row] = {}
         self._processors: dict[int, GrammarProcessor] = {}
@@ -77,8 +91,8 @@ class Generation:
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing to do."""
-        return not self._rows and not self._waiting
+        """Whether there is nothing to do; parked rows wait to be resumed."""
+        return not (self._rows or self._waiting or self._returning)
 
     def close(self) -> None:
         """Give back what the batch holds of the system's memory limits."""
@@ -142,13 +156,65 @@ class Generation:
             row.finish_reason = cancel.reason
             self._take_out(row)
         else:
-            row = next((waiting for waiting in self._waiting if waiting.row == cancel.row), None)
-            if row is None:
+            held = self._hold(cancel.row)
+            if held is None:
                 return events
+            row = held.row
             row.finish_reason = cancel.reason
-            self._waiting.remove(row)
         row.finish(events)
         return events
+
+    def park(self, name: int) -> list[RowEvent]:
+        """Take a row out of the batch and keep it; nothing happens if it already ended."""
+        row = self._rows.get(name)
+        if row is None:
+            held = self._hold(name)
+        elif name in self._prefilling:
+            # What was read of its prompt is read again: a cache half filled is not worth its room.
+            self._take_out(row)
+            held = _Held(row)
+        else:
+            cache, known = self._batch.remove([row.uid], return_prompt_caches=True)[row.uid]
+            self._forget(row)
+            held = self._kept(row, cache, list(known))
+        if held is None:
+            return []
+        self._parked[name] = held
+        return [State(name, "parked")]
+
+    def resume(self, name: int) -> None:
+        """Let a parked row back in, at the next step that has room for it."""
+        held = self._parked.pop(name, None)
+        if held is None:
+            return
+        if held.entered:
+            self._returning.append(held)
+        else:
+            self._waiting.appendleft(held.row)
+
+    def _kept(self, row: Row, cache: list[Any], known: list[int]) -> _Held:
+        if not can_trim_prompt_cache(cache):
+            return _Held(row)
+        # The batch has sampled one token ahead, which is lost with the row: going back by one
+        # samples it again, from the same logits.
+        trim_prompt_cache(cache, 1)
+        # Unevaluated, it would keep the whole batch's KV cache alive.
+        mx.eval([layer.state for layer in cache])
+        return _Held(row, cache, known)
+
+    def _hold(self, name: int) -> _Held | None:
+        """Take a row from among those outside the batch."""
+        if name in self._parked:
+            return self._parked.pop(name)
+        for held in self._returning:
+            if held.row.row == name:
+                self._returning.remove(held)
+                return held
+        for row in self._waiting:
+            if row.row == name:
+                self._waiting.remove(row)
+                return _Held(row, entered=False)
+        return None
 
     def step(self) -> Step:
         """Decode one token for each live row, prefill one chunk, and say what came of it."""
@@ -185,6 +251,8 @@ class Generation:
     def _let_in(self, chunk: int, events: list[RowEvent]) -> None:
         # While rows decode, a chunk of prompt is the longest pause their streams will see: let in
         # what fits into one chunk, or a single longer prompt.
+        while self._returning and len(self._rows) < self._limits.rows:
+            self._return(self._returning.popleft(), events)
         room = chunk - sum(self._prefilling.values())
         while self._waiting and len(self._rows) < self._limits.rows:
             row = self._waiting[0]
@@ -205,6 +273,16 @@ class Generation:
         self._rows[row.row] = row
         events.append(State(row.row, "prefill"))
         self._insert(row, [*row.prompt, *_real(row.generated)])
+
+    def _return(self, held: _Held, events: list[RowEvent]) -> None:
+        row = held.row
+        self._rows[row.row] = row
+        if held.cache is None:
+            events.append(State(row.row, "prefill"))
+            self._insert(row, [*row.prompt, *_real(row.generated)])
+        else:
+            events.append(row.state())
+            self._insert(row, held.tokens[-1:], held.cache, held.tokens[:-1])
 
     def _replay(self, row: Row) -> Next:
         """Bring a row to where an earlier engine had it, without a word to the client."""

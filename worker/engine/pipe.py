@@ -62,11 +62,23 @@ class Cancel(Struct, frozen=True, tag=True):
     reason: Literal["cancelled", "deadline"] = "cancelled"
 
 
+class Park(Struct, frozen=True, tag=True):
+    """Take a row out of the batch and keep it with its KV cache, unless it has ended."""
+
+    row: int
+
+
+class Resume(Struct, frozen=True, tag=True):
+    """Let a parked row go on, token for token."""
+
+    row: int
+
+
 class Shutdown(Struct, frozen=True, tag=True):
     """Leave at once; the daemon has drained what it wanted to keep."""
 
 
-ToEngine: TypeAlias = Submit | Cancel | Shutdown
+ToEngine: TypeAlias = Submit | Cancel | Park | Resume | Shutdown
 
 
 class Ready(Struct, frozen=True, tag=True):

@@ -28,7 +28,9 @@ from worker.engine.pipe import (
     Fatal,
     FromEngine,
     Loading,
+    Park,
     Ready,
+    Resume,
     Shutdown,
     Step,
     Submit,
@@ -41,9 +43,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from worker.engine.generation import Generation
+    from worker.engine.pipe import RowEvent
     from worker.engine.row import Row
 
-    Inbox = queue.SimpleQueue[Row | Cancel | Failed]
+    Inbox = queue.SimpleQueue[Row | Cancel | Park | Resume | Failed]
 
 
 def main(arguments: list[str]) -> int:
@@ -150,16 +153,23 @@ def _serve(generation: Generation, inbox: Inbox, send: Callable[[FromEngine], No
 
 
 def _deal_with(
-    message: Row | Cancel | Failed, generation: Generation, send: Callable[[FromEngine], None]
+    message: Row | Cancel | Park | Resume | Failed,
+    generation: Generation,
+    send: Callable[[FromEngine], None],
 ) -> None:
+    events: list[RowEvent] = []
     if isinstance(message, Cancel):
         events = generation.cancel(message)
-        if events:
-            send(Step(events=events))
+    elif isinstance(message, Park):
+        events = generation.park(message.row)
+    elif isinstance(message, Resume):
+        generation.resume(message.row)
     elif isinstance(message, Failed):
-        send(Step(events=[message]))
+        events = [message]
     else:
         generation.submit(message)
+    if events:
+        send(Step(events=events))
 
 
 if __name__ == "__main__":

@@ -104,7 +104,11 @@ class Row:
         if self._begun:
             return []
         self._begun = True
-        return [State(self.row, _state(self.phase))]
+        return [self.state()]
+
+    def state(self) -> State:
+        """Say which phase the row is in."""
+        return State(self.row, _state(self.phase))
 
     def accept(self, token: int, events: list[RowEvent]) -> Next:
         """Take one sampled token, add what it means to `events`, and say what comes next."""

@@ -27,7 +27,9 @@ from worker.engine.pipe import (
     Done,
     EngineOptions,
     Failed,
+    Park,
     Ready,
+    Resume,
     RowEvent,
     Shutdown,
     State,
@@ -152,7 +154,7 @@ def main(arguments: list[str]) -> int:
     options = msgspec.json.decode(arguments[1], type=EngineOptions)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    inbox: queue.SimpleQueue[Submit | Cancel] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[Submit | Cancel | Park | Resume] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(connection, inbox), daemon=True).start()
     info = ModelInfo(
         name="stub",
@@ -169,30 +171,55 @@ def main(arguments: list[str]) -> int:
     )
     connection.sendall(frame(Ready(info, 0.0)))
     rows: dict[int, _Row] = {}
+    parked: dict[int, _Row] = {}
     while True:
         while not rows or not inbox.empty():
-            message = inbox.get()
-            if isinstance(message, Submit):
-                rows[message.row] = _Row(message, info.context_tokens)
-                connection.sendall(frame(rows[message.row].prefill()))
-            elif stopped := rows.pop(message.row, None):
-                connection.sendall(frame(Step(events=[stopped.ended(message.reason)])))
-        events: list[RowEvent] = []
-        tokens: list[tuple[int, list[int]]] = []
-        began = time.monotonic()
-        slow = any(row.delay_s for row in rows.values())
-        for name, row in list(rows.items()):
-            said, produced = row.step()
-            events += said
-            tokens.append((name, produced))
-            if isinstance(said[-1], Done | Failed):
-                del rows[name]
-        decode_s = time.monotonic() - began if slow else 0.0
-        step = Step(events=events, tokens=tokens, decode_rows=len(tokens), decode_s=decode_s)
-        connection.sendall(frame(step))
+            step = _deal_with(inbox.get(), rows, parked, info.context_tokens)
+            if step is not None:
+                connection.sendall(frame(step))
+        connection.sendall(frame(_step(rows)))
 
 
-def _read(connection: socket.socket, inbox: queue.SimpleQueue[Submit | Cancel]) -> None:
+def _deal_with(
+    message: Submit | Cancel | Park | Resume,
+    rows: dict[int, _Row],
+    parked: dict[int, _Row],
+    context_tokens: int,
+) -> Step | None:
+    if isinstance(message, Submit):
+        rows[message.row] = _Row(message, context_tokens)
+        return rows[message.row].prefill()
+    if isinstance(message, Resume):
+        if message.row in parked:
+            rows[message.row] = parked.pop(message.row)
+        return None
+    row = rows.pop(message.row, None) or parked.pop(message.row, None)
+    if row is None:
+        return None
+    if isinstance(message, Park):
+        parked[message.row] = row
+        return Step(events=[State(message.row, "parked")])
+    return Step(events=[row.ended(message.reason)])
+
+
+def _step(rows: dict[int, _Row]) -> Step:
+    events: list[RowEvent] = []
+    tokens: list[tuple[int, list[int]]] = []
+    began = time.monotonic()
+    slow = any(row.delay_s for row in rows.values())
+    for name, row in list(rows.items()):
+        said, produced = row.step()
+        events += said
+        tokens.append((name, produced))
+        if isinstance(said[-1], Done | Failed):
+            del rows[name]
+    decode_s = time.monotonic() - began if slow else 0.0
+    return Step(events=events, tokens=tokens, decode_rows=len(tokens), decode_s=decode_s)
+
+
+def _read(
+    connection: socket.socket, inbox: queue.SimpleQueue[Submit | Cancel | Park | Resume]
+) -> None:
     while (body := read_frame(connection)) is not None:
         message = decode_to_engine(body)
         if isinstance(message, Shutdown):

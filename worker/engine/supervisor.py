@@ -27,7 +27,9 @@ from worker.engine.pipe import (
     Failed,
     FromEngine,
     Loading,
+    Park,
     Ready,
+    Resume,
     Shutdown,
     Step,
     Submit,
@@ -108,15 +110,24 @@ class Engine:
 
     def submit(self, submit: Submit) -> None:
         """Hand a row to the engine, which must be ready."""
-        if not self._live:
-            self._watch(self._step_timeout_s)
+        self._await_signs()
         self._live.add(submit.row)
         self._send(submit)
 
     def cancel(self, cancel: Cancel) -> None:
         """Ask for a row's end. It answers with `Done`, unless it has just ended by itself."""
-        if cancel.row in self._live:
-            self._send(cancel)
+        self._send(cancel)
+
+    def park(self, row: int) -> None:
+        """Ask for a row's place; it keeps what it has, and is silent until it is resumed."""
+        self._live.discard(row)
+        self._send(Park(row))
+
+    def resume(self, row: int) -> None:
+        """Let a parked row go on."""
+        self._await_signs()
+        self._live.add(row)
+        self._send(Resume(row))
 
     async def stop(self) -> None:
         """End the engine, gently first."""
@@ -129,6 +140,10 @@ class Engine:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._kill()
+
+    def _await_signs(self) -> None:
+        if not self._live:
+            self._watch(self._step_timeout_s)
 
     def _send(self, message: ToEngine) -> None:
         if self._writer is not None and not self._writer.is_closing():

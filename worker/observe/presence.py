@@ -67,6 +67,8 @@ def metrics(
     *,
     queue: Mapping[Lane, int],
     running: int,
+    parked: int,
+    parked_in_all: int,
     accepted: int,
     refused: int,
     answered: Mapping[Mode, int],
@@ -78,6 +80,8 @@ def metrics(
     return {
         "queue": {str(lane): depth for lane, depth in queue.items()},
         "running": running,
+        "parked": parked,
+        "parked_in_all": parked_in_all,
         "accepted": accepted,
         "refused": refused,
         "answered": {str(mode): count for mode, count in answered.items()},

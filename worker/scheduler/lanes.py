@@ -56,6 +56,14 @@ class Lanes:
         if waiting.session is not None:
             self._sessions.setdefault(waiting.session, deque()).append(waiting.row)
 
+    def put_back(self, waiting: Waiting) -> None:
+        """Queue a request that had begun before its client's others, and first in its session."""
+        clients = self._lanes[waiting.lane]
+        clients.setdefault(waiting.client, deque()).appendleft(waiting)
+        self._by_row[waiting.row] = waiting
+        if waiting.session is not None:
+            self._sessions.setdefault(waiting.session, deque()).appendleft(waiting.row)
+
     def take(self, may_start: Callable[[Waiting], bool]) -> Waiting | None:
         """Remove and return the next request, or None if none may start.
 
