@@ -70,6 +70,42 @@ def test_a_living_request_is_not_shown_among_the_dead(filled, path):
     )
 
 
+async def test_a_dead_request_that_is_called_back_waits_for_the_next_start(filled, path):
+    await filled.close()
+    assert run(dead_app, ["replay", "garage", "r2", "--file", str(path)]).exit_code == 0
+    journal = Journal.open(path)
+    (entry,) = journal.backlog()
+    assert (entry.request.id, entry.attempts) == ("r2", 0)
+    assert journal.replayed() == [entry]
+    await journal.close()
+
+
+def test_only_the_dead_can_be_called_back(filled, path):
+    result = run(dead_app, ["replay", "kitchen", "r1", "--file", str(path)])
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "kitchen has no dead request with the id 'r1'\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "deleted"),
+    [
+        ([], 1),
+        (["garage"], 1),
+        (["garage", "r2"], 1),
+        (["kitchen"], 0),
+        (["garage", "r1"], 0),
+        # The journal's own clock stands in 1970, and by ours all of it is older than an hour.
+        (["--older-than", "1"], 1),
+    ],
+)
+async def test_the_dead_can_be_deleted_beside_a_running_daemon(filled, path, arguments, deleted):
+    result = run(dead_app, ["purge", *arguments, "--file", str(path)])
+    assert result.stdout == f"{deleted} deleted.\n"
+    assert (await filled.stats()).states.get("dead", 0) == 1 - deleted
+
+
 def test_vacuum_is_refused_while_the_daemon_runs(filled, path):
     result = run(app, ["vacuum", "--file", str(path)])
     assert result.exit_code == 1

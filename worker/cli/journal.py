@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,9 +19,16 @@ import typer
 
 from worker.cli import EXIT_FAILED
 from worker.cli.options import ConfigFile, new_app
-from worker.journal import queries
+from worker.journal import changes, queries
 from worker.journal.records import State
-from worker.journal.storage import FILE_NAME, JournalError, open_for_reading, open_for_writing
+from worker.journal.storage import (
+    FILE_NAME,
+    JournalError,
+    holder,
+    open_beside,
+    open_for_reading,
+    open_for_writing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,6 +115,41 @@ def list_dead(file: File = None, config: ConfigFile = None) -> None:
 def show_dead(client: Client, request_id: Id, file: File = None, config: ConfigFile = None) -> None:
     """Print one of them with its reason and history, its texts included, as JSON."""
     _show(_path(file, config), client, request_id, state=State.DEAD)
+
+
+@dead_app.command("replay")
+def replay_dead(
+    client: Client, request_id: Id, file: File = None, config: ConfigFile = None
+) -> None:
+    """Let one of them run again, now or at the daemon's next start."""
+    path = _path(file, config)
+    with _failing_clearly(), open_beside(path) as connection:
+        if not changes.replay(connection, client, request_id, time.time()):
+            raise JournalError(f"{client} has no dead request with the id {request_id!r}")
+    daemon = holder(path)
+    if daemon is None:
+        typer.echo("It runs at the daemon's next start.")
+        return
+    os.kill(daemon, signal.SIGHUP)
+    typer.echo("It runs again.")
+
+
+@dead_app.command("purge")
+def purge_dead(
+    client: Annotated[str | None, typer.Argument(help="Only this client's.")] = None,
+    request_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Only this.")] = None,
+    *,
+    older_than: Annotated[
+        float, typer.Option("--older-than", metavar="HOURS", help="Only what is older.")
+    ] = 0.0,
+    file: File = None,
+    config: ConfigFile = None,
+) -> None:
+    """Delete them, with all their texts: all, a client's, or one."""
+    before = time.time() - older_than * 3600
+    with _failing_clearly(), open_beside(_path(file, config)) as connection:
+        count = changes.purge(connection, client=client, request_id=request_id, before=before)
+    typer.echo(f"{count} deleted.")
 
 
 def _show(path: Path, client: str, request_id: str, state: State | None = None) -> None:

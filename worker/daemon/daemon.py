@@ -160,6 +160,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
+        loop.add_signal_handler(signal.SIGHUP, self._take_replayed)
         self._resume()
         self._engine.start()
         await self._connection.start()
@@ -198,6 +199,19 @@ class Daemon:
             self._delivery.reply(record.client, record.key, record.reply, record.routes)
         if backlog or undelivered:
             _log.info("resumed", accepted=len(backlog), undelivered=len(undelivered))
+
+    def _take_replayed(self) -> None:
+        """Take up dead requests that `thinkq dead replay` has called back."""
+        try:
+            entries = self._journal.replayed()
+        except JournalError as error:
+            _log.warning("replay_failed", error=str(error))
+            return
+        for entry in entries:
+            request = entry.request
+            if self._jobs.find(request.client, request.key) is None:
+                self._jobs.add(request, entry.routes, time.monotonic())
+        _log.info("replayed", requests=len(entries))
 
     async def _shut_down(self) -> None:
         grace_s = self._settings.shutdown.grace_s

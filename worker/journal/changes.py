@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from worker.journal.queries import number_and_state, reply_of, routes_of
+from worker.journal.queries import REPLAYED, number_and_state, reply_of, routes_of
 from worker.journal.records import Answered, Dead, Joined, New, State, encode
 
 if TYPE_CHECKING:
@@ -136,6 +136,43 @@ def bury(
     for event in history:
         _note(connection, number, now, event)
     _note(connection, number, now, f"dead, {reason}")
+
+
+def replay(connection: sqlite3.Connection, client: str, request_id: str, now: float) -> bool:
+    """Let a dead request run again as if it had just come; tell whether there was one."""
+    row = connection.execute(
+        "SELECT number FROM record JOIN request ON record = number"
+        " WHERE client = ? AND id = ? AND state = ?",
+        (client, request_id, State.DEAD),
+    ).fetchone()
+    if row is None:
+        return False
+    (number,) = row
+    connection.execute("DELETE FROM reply WHERE record = ?", (number,))
+    connection.execute("UPDATE route SET pending = 1 WHERE record = ?", (number,))
+    connection.execute("UPDATE record SET attempts = 0, reason = NULL WHERE number = ?", (number,))
+    _set_state(connection, number, State.ACCEPTED, now)
+    _note(connection, number, now, REPLAYED)
+    return True
+
+
+def purge(
+    connection: sqlite3.Connection, *, client: str | None, request_id: str | None, before: float
+) -> int:
+    """Delete dead requests that changed last before a time; return how many.
+
+    Args:
+        connection: A writing one.
+        client: Only this client's.
+        request_id: Only the one of this id.
+        before: Unix time in seconds.
+
+    """
+    return connection.execute(
+        "DELETE FROM record WHERE state = ? AND updated_at < ?"
+        " AND client = coalesce(?, client) AND id = coalesce(?, id)",
+        (State.DEAD, before, client, request_id),
+    ).rowcount
 
 
 def _insert(connection: sqlite3.Connection, request: Request, stored: bytes, now: float) -> None:

@@ -35,6 +35,9 @@ _SUMMARY = (
     " FROM record"
 )
 
+REPLAYED = "replayed"
+"""The event of a dead request that is to run again."""
+
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 _log = structlog.get_logger(__name__)
@@ -76,9 +79,22 @@ def routes_of(
 
 def backlog(connection: sqlite3.Connection) -> list[Pending]:
     """Return every request without an answer, in order of arrival."""
+    return _pending(connection, "state IN ('accepted', 'running')")
+
+
+def replayed(connection: sqlite3.Connection) -> list[Pending]:
+    """Return those that an operator has called back from the dead and nobody has begun yet."""
+    last = (
+        "(SELECT event FROM event WHERE event.record = record.number"
+        " ORDER BY event.number DESC LIMIT 1)"
+    )
+    return _pending(connection, f"state = 'accepted' AND {last} = '{REPLAYED}'")
+
+
+def _pending(connection: sqlite3.Connection, which: str) -> list[Pending]:
     rows = connection.execute(
-        "SELECT number, body, attempts FROM record JOIN request ON record = number"
-        " WHERE state IN ('accepted', 'running') ORDER BY number"
+        "SELECT record.number, body, attempts FROM record JOIN request"  # noqa: S608 - our own words
+        f" ON request.record = record.number WHERE {which} ORDER BY record.number"
     ).fetchall()
     found = []
     for number, body, attempts in rows:

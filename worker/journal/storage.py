@@ -147,6 +147,51 @@ def open_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise JournalError(f"{path}: can't be read: {error}") from error
 
 
+@contextmanager
+def open_beside(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the journal to change a little of it in one transaction, while a daemon may have it.
+
+    Raises:
+        JournalError: There is none, or it can't be written now.
+
+    """
+    if not path.is_file():
+        raise JournalError(f"{path}: there is no journal")
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=rw"
+        with closing(
+            sqlite3.connect(uri, uri=True, timeout=READER_PATIENCE_S, isolation_level=None)
+        ) as connection:
+            for pragma in _WRITER_PRAGMAS[2:]:
+                connection.execute(pragma)
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise JournalError(f"{path}: can't be changed: {error}") from error
+
+
+def holder(path: Path) -> int | None:
+    """Return the process that has the journal, None where none does."""
+    try:
+        lock = os.open(_lock_file(path), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        said = os.read(lock, 20).decode(errors="replace").strip()
+        return int(said) if said.isdigit() else None
+    else:
+        return None
+    finally:
+        os.close(lock)
+
+
+def _lock_file(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
 def _make_private(path: Path) -> None:
     """See to the modes before SQLite writes: its -wal and -shm files take those of the file."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -164,8 +209,7 @@ def _lock(path: Path) -> int:
     It is flock's, which the kernel drops with the process, and which refuses a second opener in
     the same process too.
     """
-    name = path.with_name(path.name + ".lock")
-    lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(_lock_file(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

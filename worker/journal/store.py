@@ -206,6 +206,11 @@ class Journal:
         with open_for_reading(self._path) as connection:
             return queries.backlog(connection)
 
+    def replayed(self) -> list[Pending]:
+        """Return dead requests that an operator wants run again; blocks, shortly."""
+        with open_for_reading(self._path) as connection:
+            return queries.replayed(connection)
+
     def undelivered(self) -> list[Undelivered]:
         """Return every reply that the broker has not confirmed; blocks, for the start."""
         with open_for_reading(self._path) as connection:
