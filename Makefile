@@ -31,11 +31,12 @@ check: $(ready) ## Lint, types and tests
 	$(python) -m mypy
 	@$(MAKE) --no-print-directory test
 
-bench: $(ready) ## Round trip, journal, footprint, voice and throughput, on this machine
+bench: $(ready) ## Round trip, journal, footprint, voice, sessions, throughput
 	$(python) bench/roundtrip.py
 	$(python) bench/journal.py
 	$(python) bench/footprint.py
 	$(python) bench/voice.py
+	$(python) bench/session.py
 	$(python) bench/throughput.py
 
 torture: $(ready) ## Kill daemon, engine and broker 200 times under load; ARGS="--seed 2"

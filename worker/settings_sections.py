@@ -153,6 +153,11 @@ class Engine(_Section):
         ge=0,
         description="Requests that may be parked to let an interactive one run; 0 parks none.",
     )
+    cache_bytes: int = Field(
+        default=2 * 1024**3,
+        ge=0,
+        description="Memory for the KV caches of ended conversations; 0 keeps none.",
+    )
     prefill_tokens_busy: Positive = Field(
         default=256, description="Prompt tokens a step while others stream."
     )

@@ -58,7 +58,8 @@ def narrow_client(client_of, narrow_daemon):
 def release(client_of, narrow_daemon):
     """Keep the single row busy until this is called, or the test is over."""
     blocker = client_of(narrow_daemon)
-    request_id = begin(blocker)
+    # Nothing parks a row of the interactive lane.
+    request_id = begin(blocker, lane="interactive")
     released = []
 
     def now():

@@ -55,7 +55,7 @@ def test_a_burst_that_the_daemon_is_killed_in_is_answered_whole(daemon_of, clien
 def test_a_killed_daemon_keeps_its_clients_in_their_lanes(daemon_of, client_of):
     daemon = daemon_of(config=ONE_ROW).start()
     client = client_of(daemon)
-    running = begin(client, OF_A_SECOND)
+    running = begin(client, OF_A_SECOND, lane="interactive")
     batch = send(client, "last", lane="batch")
     interactive = send(client, "first", lane="interactive")
     hear(client, lambda m: m.topic.endswith(f"{running}/answer"))

@@ -101,6 +101,8 @@ class Control:
         for job in self._jobs.of_client(control.client):
             if control.session is None or job.request.session == control.session:
                 self._jobs.stop(job, "cancelled")
+        if self._jobs.engine is not None:
+            self._jobs.engine.forget()
         forgotten = await self._journal.forget(control.client, control.session)
         await self._confirm(control, session=control.session, forgotten=forgotten)
 

@@ -339,6 +339,7 @@ def _engine_options(settings: Settings, model_path: str) -> EngineOptions:
         rows=settings.engine.max_rows,
         prefill_tokens_busy=settings.engine.prefill_tokens_busy,
         prefill_tokens_idle=settings.engine.prefill_tokens_idle,
+        cache_bytes=settings.engine.cache_bytes,
         threads=settings.engine.threads,
         yarn_factor=settings.model.yarn_factor,
         context_tokens=settings.model.context_tokens,

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from worker.domain.errors import ContextTooLong, ThinkqError
 from worker.domain.messages import Mode
+from worker.engine.caches import Caches
 from worker.engine.pipe import Cancel, Failed, RowEvent, State, Step, Submit
 from worker.engine.prompts import PromptWriter
 from worker.engine.row import Next, Row
@@ -34,11 +35,15 @@ _PROGRESS_TOKENS = 512
 
 
 class Limits(Struct, frozen=True):
-    """How much runs at once: rows, and prompt tokens a step while rows decode and while none do."""
+    """How much runs at once: rows, and prompt tokens a step while rows decode and while none do.
+
+    `cache_bytes` is what the caches of ended conversations may take.
+    """
 
     rows: int = 16
     prefill_tokens_busy: int = 256
     prefill_tokens_idle: int = 2048
+    cache_bytes: int = 0
 
 
 class _Held(Struct):
@@ -81,6 +86,7 @@ class Generation:
             prefill_batch_size=limits.rows,
             prefill_step_size=limits.prefill_tokens_idle,
         )
+        self._caches = Caches(limits.cache_bytes)
         self._waiting: deque[Row] = deque()
         self._parked: dict[int, _Held] = {}
         self._returning: deque[_Held] = deque()
@@ -93,6 +99,10 @@ class Generation:
     def idle(self) -> bool:
         """Whether there is nothing to do; parked rows wait to be resumed."""
         return not (self._rows or self._waiting or self._returning)
+
+    def forget(self) -> None:
+        """Keep no cache of any conversation that has ended."""
+        self._caches.clear()
 
     def close(self) -> None:
         """Give back what the batch holds of the system's memory limits."""
@@ -272,14 +282,21 @@ class Generation:
             row.accept_forced(closing, events)
         self._rows[row.row] = row
         events.append(State(row.row, "prefill"))
-        self._insert(row, [*row.prompt, *_real(row.generated)])
+        self._read(row)
+
+    def _read(self, row: Row) -> None:
+        """Insert a row from its beginning, or from where its client's caches know no further."""
+        tokens = [*row.prompt, *_real(row.generated)]
+        cache, known = self._caches.find(row.submit.owner, tokens)
+        row.cached_tokens = min(known, len(row.prompt))
+        self._insert(row, tokens[known:], cache, tokens[:known])
 
     def _return(self, held: _Held, events: list[RowEvent]) -> None:
         row = held.row
         self._rows[row.row] = row
         if held.cache is None:
             events.append(State(row.row, "prefill"))
-            self._insert(row, [*row.prompt, *_real(row.generated)])
+            self._read(row)
         else:
             events.append(row.state())
             self._insert(row, held.tokens[-1:], held.cache, held.tokens[:-1])
@@ -355,15 +372,15 @@ class Generation:
             if row.finish_reason == "length":
                 self._close_grammar(row, events)
             row.finish(events)
-            if not released:
-                self._batch.remove([row.uid])
             self._forget(row)
-            return
         if released:
             cache, known = response.prompt_cache, list(response.all_tokens)
         else:
             cache, known = self._batch.remove([row.uid], return_prompt_caches=True)[row.uid]
-        self._answer_after_thought(row, following, cache, list(known), events)
+        if following is Next.FINISH:
+            self._caches.keep(row.submit.owner, list(known), cache)
+        else:
+            self._answer_after_thought(row, following, cache, list(known), events)
 
     def _answer_after_thought(
         self,

@@ -29,6 +29,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     rows: int = 16
     prefill_tokens_busy: int = 256
     prefill_tokens_idle: int = 2048
+    cache_bytes: int = 0
     threads: int | None = None
     yarn_factor: int = 1
     context_tokens: int | None = None
@@ -74,11 +75,15 @@ class Resume(Struct, frozen=True, tag=True):
     row: int
 
 
+class Forget(Struct, frozen=True, tag=True):
+    """Keep no cache of conversations that have ended: somebody wants to be forgotten."""
+
+
 class Shutdown(Struct, frozen=True, tag=True):
     """Leave at once; the daemon has drained what it wanted to keep."""
 
 
-ToEngine: TypeAlias = Submit | Cancel | Park | Resume | Shutdown
+ToEngine: TypeAlias = Submit | Cancel | Park | Resume | Forget | Shutdown
 
 
 class Ready(Struct, frozen=True, tag=True):

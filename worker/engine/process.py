@@ -26,6 +26,7 @@ from worker.engine.pipe import (
     EngineOptions,
     Failed,
     Fatal,
+    Forget,
     FromEngine,
     Loading,
     Park,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from worker.engine.pipe import RowEvent
     from worker.engine.row import Row
 
-    Inbox = queue.SimpleQueue[Row | Cancel | Park | Resume | Failed]
+    Inbox = queue.SimpleQueue[Row | Cancel | Park | Resume | Forget | Failed]
 
 
 def main(arguments: list[str]) -> int:
@@ -109,6 +110,7 @@ def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[G
         rows=options.rows,
         prefill_tokens_busy=options.prefill_tokens_busy,
         prefill_tokens_idle=options.prefill_tokens_idle,
+        cache_bytes=options.cache_bytes,
     )
     info = models.describe(loaded, rows=options.rows, blas=report.name)
     return Generation(loaded, limits), Ready(info, time.monotonic() - begun)
@@ -153,7 +155,7 @@ def _serve(generation: Generation, inbox: Inbox, send: Callable[[FromEngine], No
 
 
 def _deal_with(
-    message: Row | Cancel | Park | Resume | Failed,
+    message: Row | Cancel | Park | Resume | Forget | Failed,
     generation: Generation,
     send: Callable[[FromEngine], None],
 ) -> None:
@@ -164,6 +166,8 @@ def _deal_with(
         events = generation.park(message.row)
     elif isinstance(message, Resume):
         generation.resume(message.row)
+    elif isinstance(message, Forget):
+        generation.forget()
     elif isinstance(message, Failed):
         events = [message]
     else:

@@ -27,6 +27,7 @@ from worker.engine.pipe import (
     Done,
     EngineOptions,
     Failed,
+    Forget,
     Park,
     Ready,
     Resume,
@@ -224,6 +225,8 @@ def _read(
         message = decode_to_engine(body)
         if isinstance(message, Shutdown):
             break
+        if isinstance(message, Forget):
+            continue
         inbox.put(message)
     os._exit(0)
 

@@ -25,6 +25,7 @@ from worker.engine.pipe import (
     Done,
     EngineOptions,
     Failed,
+    Forget,
     FromEngine,
     Loading,
     Park,
@@ -128,6 +129,10 @@ class Engine:
         self._await_signs()
         self._live.add(row)
         self._send(Resume(row))
+
+    def forget(self) -> None:
+        """Have the engine drop what it keeps of conversations that have ended."""
+        self._send(Forget())
 
     async def stop(self) -> None:
         """End the engine, gently first."""
