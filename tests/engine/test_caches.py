@@ -11,14 +11,19 @@ from worker.engine.models import load
 LONG = "Here is a long introduction to cats and lighthouses. " * 12
 
 
-@pytest.fixture(params=["tiny_qwen3", "smollm2_path"])
-def runner(request):
-    return Runner(load(request.getfixturevalue(request.param)), cache_bytes=1 << 30)
+@pytest.fixture(scope="module", params=["tiny_qwen3", "smollm2_path"])
+def loaded(request):
+    return load(request.getfixturevalue(request.param))
 
 
 @pytest.fixture
-def cold(runner):
-    return Runner(runner.loaded)
+def runner(loaded):
+    return Runner(loaded, cache_bytes=1 << 30)
+
+
+@pytest.fixture
+def cold(loaded):
+    return Runner(loaded)
 
 
 def turn(runner, messages, row=1, **fields):
