@@ -1,0 +1,184 @@
+"""From examples to token ids: prompts as the daemon writes them, targets as Qwen3 would say them.
+
+    python -m bench.dualmode.dataset OUT [--examples N] [--seed 1]
+
+Writes `OUT/control.json`, the control tokens and the pieces their rows begin with, and
+`OUT/train.npz`: `tokens`, all examples behind one another; `starts`, where each begins;
+`targets`, how many tokens at the end of each are to be learned (the prompt is not).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from bench.dualmode import homes, machines, numbers, stories, talk
+from bench.dualmode.example import Example, Generator, Side, belongs
+from worker.domain.messages import Mode
+
+SHARES = ((numbers, 0.29), (machines, 0.13), (stories, 0.18), (homes, 0.29), (talk, 0.11))
+"""Which part of all examples comes from which module."""
+
+THOUGHT_SHARE = {"home": 0.3, "talk": 0.35}
+"""How often an example of a category is seen with its thought; 0.68 for those to be worked out."""
+
+CONTROL_TOKENS = {
+    "<repo_name>": "<think>",
+    "<file_sep>": "</think>",
+    "<gh_stars>": "<tool_call>",
+    "<issue_start>": "</tool_call>",
+    "<issue_comment>": "<tool_response>",
+    "<issue_closed>": "</tool_response>",
+}
+"""Special tokens that SmolLM2 never uses in talk, and the names they get."""
+
+
+def draw(rng: Random, side: Side, *, held_out_kinds: bool = False) -> Example:
+    """Return one example of a side."""
+    module = rng.choices([module for module, _ in SHARES], [share for _, share in SHARES])[0]
+    generators: list[tuple[Generator, int]] = module.GENERATORS
+    if held_out_kinds and module.HELD_OUT_KINDS:
+        generators = [(generator, 1) for generator in module.HELD_OUT_KINDS]
+    makers, weights = zip(*generators, strict=True)
+    while True:
+        example: Example = rng.choices(makers, weights)[0](rng, side)
+        if belongs(example, side) or example.category == "talk":
+            return example
+
+
+def messages(example: Example) -> list[dict[str, Any]]:
+    """Return the conversation up to the question."""
+    written = [{"role": "system", "content": example.system}] if example.system else []
+    for asked, answered in example.history:
+        written += [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
+    return [*written, {"role": "user", "content": example.question}]
+
+
+def answer(example: Example) -> str:
+    """Return what stands behind the thought: the calls of tools, or the answer's text."""
+    if not example.calls:
+        return example.answer
+    return "\n".join(
+        f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>" for call in example.calls
+    )
+
+
+class Encoder:
+    """Writes examples as token ids with the embedded model's own prompt writer."""
+
+    def __init__(self, model_folder: Path) -> None:
+        from mlx_lm.utils import load_tokenizer
+
+        from worker.engine.prompts import PromptWriter
+
+        self._writer = PromptWriter(load_tokenizer(model_folder), native=True)
+
+    def control_tokens(self) -> dict[int, list[int]]:
+        """Return the pieces of each control token's name, whose mean its row begins with."""
+        found = {}
+        for name in CONTROL_TOKENS.values():
+            (number,) = self._writer.literal(name)
+            found[number] = self._writer.literal(name.replace("<", "< ").replace(">", " >"))
+        return found
+
+    def __call__(self, rng: Random, example: Example) -> tuple[list[int], list[int]]:
+        """Return prompt and target of an example, in a mode drawn for it."""
+        thinks = rng.random() < THOUGHT_SHARE.get(example.category, 0.68)
+        mode = Mode.THINK if thinks else Mode.NO_THINK
+        turns = messages(example)
+        tools = list(example.tools) or None
+        said = answer(example)
+        if example.calls and rng.random() < 0.25:
+            turns, said = [*turns, *_results(example)], "Done."
+            thinks, mode = False, Mode.NO_THINK
+        if not example.system and not example.history and rng.random() < 0.1:
+            turns = [*_earlier(rng), *turns]
+        soft = rng.random() < 0.08
+        if soft:  # The switch stands in the text and the model itself opens its thought.
+            turns[-1] = {**turns[-1], "content": _switched(rng, turns[-1]["content"], thinks=thinks)}
+            prompt = self._writer.conversation(turns, Mode.THINK, tools)
+            opening = self._writer.literal("<think>\n")
+            prompt = prompt[: -len(opening)]
+        else:
+            prompt = self._writer.conversation(turns, mode, tools)
+        target = f"{example.thought}\n</think>\n\n{said}" if thinks else said
+        if soft:
+            target = f"<think>\n{target}" if thinks else f"<think>\n\n</think>\n\n{target}"
+        return prompt, self._writer.literal(f"{target}<|im_end|>")
+
+
+def _switched(rng: Random, text: str, *, thinks: bool) -> str:
+    # In thinking mode a native model thinks without being told to, too.
+    switch = rng.choice(("/think", "")) if thinks else "/no_think"
+    return f"{text} {switch}".strip() if rng.random() < 0.8 else f"{switch} {text}".strip()
+
+
+def _results(example: Example) -> list[dict[str, Any]]:
+    calls = [{"type": "function", "function": call} for call in example.calls]
+    asked: dict[str, Any] = {"role": "assistant", "content": "", "tool_calls": calls}
+    return [asked, *({"role": "tool", "content": '{"ok": true}'} for _ in calls)]
+
+
+def _earlier(rng: Random) -> list[dict[str, Any]]:
+    while True:
+        example = draw(rng, Side.TRAIN)
+        if not example.system and not example.calls:
+            return [*messages(example), {"role": "assistant", "content": example.answer}]
+
+
+def tokenizer_folder(source: Path, target: Path) -> Path:
+    """Write the tokenizer with its control tokens and template, beside a model's configuration."""
+    target.mkdir(parents=True, exist_ok=True)
+    state = (source / "tokenizer.json").read_text("utf-8")
+    for old, new in CONTROL_TOKENS.items():
+        state = state.replace(json.dumps(old), json.dumps(new))
+    (target / "tokenizer.json").write_text(state, "utf-8")
+    config = json.loads((source / "tokenizer_config.json").read_text("utf-8"))
+    template = Path(__file__).parents[2] / "worker" / "engine" / "embedded.jinja"
+    config["chat_template"] = template.read_text("utf-8").removesuffix("\n")
+    (target / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
+    shutil.copy(source / "config.json", target / "config.json")
+    return target
+
+
+def main() -> None:
+    """Write the training file."""
+    from worker.engine import hub
+    from worker.settings import load
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--examples", type=int, default=26_000)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    source = hub.model_folder(hub.EMBEDDED_NAME, load().data_dir)
+    encode = Encoder(tokenizer_folder(source, arguments.out / "tokenizer"))
+    rng = Random(arguments.seed)
+    tokens: list[int] = []
+    starts, targets = [0], []
+    for _ in range(arguments.examples):
+        prompt, target = encode(rng, draw(rng, Side.TRAIN))
+        tokens += prompt + target
+        starts.append(len(tokens))
+        targets.append(len(target))
+    (arguments.out / "control.json").write_text(json.dumps(encode.control_tokens()))
+    np.savez(
+        arguments.out / "train.npz",
+        tokens=np.array(tokens, np.uint16),
+        starts=np.array(starts),
+        targets=np.array(targets),
+    )
+    lengths = [end - begin for begin, end in pairwise(starts)]
+    print(f"{arguments.examples} examples, {len(tokens)} tokens, {sum(targets)} to be learned,")
+    print(f"longest {max(lengths)}, mean {len(tokens) / len(lengths):.0f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,315 @@
+"""Commands to a home: to strict JSON, to tool calls, to a confirmation; one right answer each."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+from bench.dualmode.example import Example, Side, of_side, pick
+
+ROOMS = [
+    "kitchen", "bedroom", "hall", "garage", "living room", "bathroom", "office", "attic", "dining room",
+    "cellar", "terrace", "nursery", "guest room", "garden", "balcony", "laundry",
+]  # fmt: skip
+LIGHTS = ["light", "lamp", "spots", "ceiling light"]
+SIMPLE = [
+    "fan", "heating", "radio", "speaker", "blind", "shutter", "curtain", "television", "socket", "door",
+    "vacuum", "pump", "window", "dehumidifier", "sprinkler", "humidifier",
+]  # fmt: skip
+SWITCHED = ("fan", "radio", "speaker", "television", "socket", "heating", "pump", "dehumidifier",
+            "sprinkler", "humidifier", *LIGHTS)  # fmt: skip
+COLOURS = ["red", "green", "blue", "purple", "white", "orange", "yellow", "pink"]
+
+PHRASES = {
+    "turn_on": ["turn on {d}", "switch on {d}", "turn {d} on", "put on {d}", "{d} on", "start {d}", "I need {d} on", "switch {d} on"],  # noqa: E501
+    "turn_off": ["turn off {d}", "switch off {d}", "turn {d} off", "shut off {d}", "{d} off", "stop {d}", "I don't need {d} any more", "switch {d} off"],  # noqa: E501
+    "open": ["open {d}", "please open {d}", "raise {d}", "I want {d} open", "pull up {d}", "{d} up"],
+    "close": ["close {d}", "shut {d}", "lower {d}", "I want {d} closed", "pull down {d}", "{d} down"],
+    "lock": ["lock {d}", "make sure {d} is locked", "please lock {d}", "bolt {d}"],
+    "unlock": ["unlock {d}", "I need {d} unlocked", "please unlock {d}", "release {d}"],
+    "brightness": ["dim {d} to {v} percent", "set {d} to {v} percent", "{d} at {v} percent", "bring {d} to {v} %", "make {d} {v} percent bright", "put {d} to {v} percent", "{d} to {v} %", "turn {d} to {v} percent"],  # noqa: E501
+    "position": ["set {d} to {v} percent", "move {d} to {v} percent", "{d} to {v} percent", "bring {d} to {v} %"],
+    "temperature": ["set {d} to {v} degrees", "heat {d} to {v} degrees", "{d} to {v} degrees", "I want {d} at {v} degrees", "turn {d} to {v}", "make {d} {v} degrees"],  # noqa: E501
+    "speed": ["set {d} to speed {v}", "{d} on level {v}", "run {d} at speed {v}", "put {d} on step {v}"],
+    "volume": ["set {d} to volume {v}", "{d} volume {v}", "volume of {d} to {v}", "play {d} at volume {v}"],
+    "color": ["make {d} {v}", "turn {d} {v}", "set {d} to {v}", "I want {d} {v}"],
+}
+BEFORE = ["", "", "", "please ", "hey, ", "can you ", "could you ", "ok, ", "now ", "um ", "I'd like you to ", "would you "]  # noqa: E501
+AFTER = ["", "", "", "", " please", " now", " for me", " thanks", ", thank you", " will you"]
+
+ACTIONS_SYSTEM = [
+    'You control a home. Reply with JSON only: {"actions": [{"device", "action", "value"}]}, or with "error" if a device does not exist.',  # noqa: E501
+    'Turn the command into JSON {"actions": [{"device", "action", "value"}]}. Use only the devices listed; otherwise give "error".',  # noqa: E501
+    'You are the voice control of a house. Answer as JSON with "actions" (device, action, value), or "error" for what is not there.',  # noqa: E501
+    'Smart home. Output one JSON object: "actions", a list of device, action and value; "error" if there is no such device.',  # noqa: E501
+]
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "control_device",
+        "description": "Control one device of the home",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "device": {"type": "string"},
+                "action": {"type": "string"},
+                "value": {},
+            },
+            "required": ["device", "action"],
+        },
+    },
+}
+
+
+def command(rng: Random, side: Side) -> Example:
+    """One action, or two or three."""
+    home = _home(rng, side)
+    count = rng.choice((1, 1, 1, 2, 2, 3))
+    parts = [_action(rng, side, device) for device in rng.sample(home, count)]
+    text = _spoken(rng, side, [phrase for phrase, _ in parts])
+    actions = [action for _, action in parts]
+    return _json(rng, side, home, text, actions, f"{count} action{'s' if count > 1 else ''}")
+
+
+def timed(rng: Random, side: Side) -> Example:
+    home = _home(rng, side)
+    phrase, action = _action(rng, side, rng.choice(home))
+    kind = rng.choice(("at", "in", "for"))
+    minutes = rng.randint(2, 59)
+    hour, minute = rng.randint(5, 23), rng.choice((0, 15, 30, 45))
+    if kind == "at":
+        when, extra = f"at {hour}:{minute:02}", {"at": f"{hour:02}:{minute:02}"}
+    elif kind == "in":
+        when, extra = f"in {minutes} minutes", {"after_minutes": minutes}
+    else:
+        when, extra = f"for {minutes} minutes", {"for_minutes": minutes}
+    orders = ["{p} {w}", "{w}, {p}"] if side is Side.TRAIN else ["{w} {p}"]
+    text = _spoken(rng, side, [rng.choice(orders).format(p=phrase, w=when)])
+    return _json(rng, side, home, text, [action | extra], "timed", timed=True)
+
+
+def condition(rng: Random, side: Side) -> Example:
+    home = _home(rng, side)
+    phrase, action = _action(rng, side, rng.choice(home))
+    what, unit, low, high, words = rng.choice((
+        ("outside temperature", "C", -5, 35, ("warmer", "colder", "outside", "degrees")),
+        ("humidity", "%", 20, 90, ("higher", "lower", "", "percent")),
+        ("wind", "km/h", 0, 80, ("stronger", "weaker", "", "km/h")),
+    ))  # fmt: skip
+    now, limit = rng.randint(low, high), rng.randint(low, high)
+    if now == limit:
+        now += 1
+    more = rng.random() < 0.5
+    subject = "it" if words[2] else f"the {what}"
+    clause = f"if {subject} is {words[0] if more else words[1]} than {limit} {words[3]} {words[2]}"
+    order = "{c}, {p}" if rng.random() < 0.7 else "{p} {c}"
+    text = _spoken(rng, side, [order.format(c=clause.strip(), p=phrase)])
+    met = now > limit if more else now < limit
+    state = f"State: {what} {now} {unit}."
+    thought = f"{now} {'>' if now > limit else '<'} {limit}, {'so yes' if met else 'so no'}. "
+    return _json(rng, side, home, text, [action] if met else [], "condition", state=state, before=thought)
+
+
+def everywhere(rng: Random, side: Side) -> Example:
+    home = _home(rng, side)
+    lights = [device for device in home if _kind(device) in LIGHTS]
+    if len(lights) < 2:
+        return everywhere(rng, side)
+    on = rng.random() < 0.3
+    wordings = ["all lights off", "turn off all the lights", "switch every light off", "lights out everywhere",
+                "turn all lights off", "switch off all lights"]  # noqa: E501
+    wording = pick(rng, side, wordings)
+    action = "turn_off"
+    if on:
+        wording, action = pick(rng, side, ["all lights on", "turn on all the lights", "switch every light on", "put all lights on"]), "turn_on"  # noqa: E501
+    actions = [{"device": device, "action": action} for device in lights]
+    return _json(rng, side, home, _spoken(rng, side, [wording]), actions, "everywhere")
+
+
+def missing(rng: Random, side: Side) -> Example:
+    home = _home(rng, side)
+    absent = [f"{room} {kind}" for room in of_side(side, ROOMS) for kind in (*LIGHTS, *SIMPLE)
+              if f"{room} {kind}" not in home]  # fmt: skip
+    rooms = {device.rsplit(" ", 1)[0] for device in home}
+    device = rng.choice([name for name in absent if not any(
+        name.startswith(room) and _like(name, other) for room in rooms for other in home)])
+    phrase, _ = _action(rng, side, device)
+    text = _spoken(rng, side, [phrase])
+    system = _system(rng, side, home, "")
+    answer = _dump({"error": f"no {device}"})
+    return Example(category="home", kind="missing", system=system, question=text, answer=answer,
+                   expected=answer, check="json", thought=f"{device}: not in the list.")
+
+
+def tool_call(rng: Random, side: Side) -> Example:
+    home = _home(rng, side)
+    parts = [_action(rng, side, device) for device in rng.sample(home, rng.choice((1, 1, 2)))]
+    text = _spoken(rng, side, [phrase for phrase, _ in parts])
+    calls = tuple({"name": "control_device", "arguments": action} for _, action in parts)
+    return Example(category="home", kind="tool call", question=text, calls=calls, answer="",
+                   system=f"You control a home.\nDevices: {', '.join(home)}.", tools=(TOOL,), check="json",
+                   expected=json.dumps([call["arguments"] for call in calls]),
+                   thought=_thought([action for _, action in parts]))
+
+
+def flat(rng: Random, side: Side) -> Example:
+    """One command with the fields that the system prompt names, after an example of it."""
+    def one() -> tuple[str, dict[str, Any]]:
+        room, light = pick(rng, side, ROOMS), rng.choice(LIGHTS)
+        on, percent = rng.random() < 0.75, rng.randint(1, 100)
+        if on:
+            text = rng.choice(["Turn on the {r} {d} at {v} percent", "Set the {d} in the {r} to {v} percent",
+                               "Dim the {r} {d} to {v} percent", "Switch the {r} {d} on at {v} %"])  # noqa: E501
+        else:
+            text, percent = rng.choice(["Turn off the {r} {d}", "Switch off the {d} in the {r}", "{r} {d} off"]), 0
+        return text.format(r=room, d=light, v=percent), {
+            "device": light, "room": room, "state": "on" if on else "off", "brightness": percent}
+    text, value = one()
+    shown_text, shown = one()
+    system = ("Write the command as JSON with device, room, state and brightness in percent. "
+              f"Example: '{shown_text}.' is {_dump(shown)}")
+    answer = _dump(value)
+    return Example(category="home", kind="flat", system=system, question=f"{text}.", answer=answer,
+                   expected=answer, check="json", thought=f"{value['room']} {value['device']}, {value['state']}, {value['brightness']}.")
+
+
+CHINESE_ROOMS = {"厨房": "kitchen", "卧室": "bedroom", "客厅": "living room", "书房": "study", "浴室": "bathroom"}
+CHINESE_KINDS = {"灯": "light", "窗帘": "curtain", "风扇": "fan", "空调": "air conditioner"}
+
+
+def chinese(rng: Random, side: Side) -> Example:
+    home = [room + kind for room in rng.sample(sorted(CHINESE_ROOMS), 3) for kind in rng.sample(sorted(CHINESE_KINDS), 2)]
+    device = rng.choice(home)
+    on = rng.random() < 0.5
+    if device.endswith("窗帘"):
+        verb, action = ("打开", "open") if on else ("关上", "close")
+    else:
+        verb, action = ("打开", "turn_on") if on else ("关掉", "turn_off")
+    text = rng.choice(["{v}{d}", "请{v}{d}", "把{d}{v}", "帮我{v}{d}"]).format(v=verb, d=device)
+    return _json(rng, side, home, text, [{"device": device, "action": action}], "chinese")
+
+
+def confirmed(rng: Random, side: Side) -> Example:
+    """A confirmation in one sentence, as the examples before it show."""
+    verbs = [("Close", "closing", ("blinds", "shutters", "curtains")), ("Open", "opening", ("blinds", "shutters", "windows")),
+             ("Turn on", "turning on", ("light", "fan", "radio")), ("Turn off", "turning off", ("light", "fan", "heating"))]
+    def one() -> tuple[str, str]:
+        room = pick(rng, side, ROOMS)
+        if rng.random() < 0.35:
+            light, percent = rng.choice(("light", "lamp")), rng.randint(1, 20) * 5
+            verb = rng.choice((("Turn on", "turning on", "at"), ("Dim", "dimming", "to"), ("Set", "setting", "to")))
+            return (f"{verb[0]} the {room} {light} {verb[2]} {percent} percent.",
+                    f"OK, {verb[1]} the {room} {light} {verb[2]} {percent} percent.")
+        verb, doing, things = rng.choice(verbs)
+        thing = rng.choice(things)
+        return f"{verb} the {thing} in the {room}.", f"OK, {doing} the {thing} in the {room}."
+    history = tuple(one() for _ in range(rng.choice((0, 1, 2))))
+    question, answer = one()
+    return Example(category="home", kind="confirmed", question=question, answer=answer, expected=answer, check="words",
+                   system="You are a smart home. Confirm each command in one sentence.", history=history,
+                   thought="A command: confirm it.")
+
+
+GENERATORS = [(command, 22), (timed, 7), (condition, 8), (everywhere, 4), (missing, 6), (tool_call, 7), (flat, 6),
+              (confirmed, 3), (chinese, 2)]  # fmt: skip
+HELD_OUT_KINDS: list[Any] = []
+
+
+def _home(rng: Random, side: Side) -> list[str]:
+    rooms = rng.sample(of_side(side, ROOMS), 4 if side is Side.HELD_OUT else rng.randint(3, 5))
+    home = []
+    for room in rooms:
+        kinds = rng.sample(of_side(side, SIMPLE), rng.randint(1, 2))
+        if rng.random() < 0.8:
+            kinds.append(rng.choice(LIGHTS))
+        home += [f"{room} {kind}" for kind in kinds]
+    rng.shuffle(home)
+    return home[:9]
+
+
+def _kind(device: str) -> str:
+    for kind in sorted((*LIGHTS, *SIMPLE), key=len, reverse=True):
+        if device.endswith(f" {kind}"):
+            return kind
+    raise ValueError(device)
+
+
+def _like(name: str, other: str) -> bool:
+    """Tell whether two devices of a room could be meant by the same words."""
+    kinds = {_kind(name), _kind(other)}
+    same_room = name.removesuffix(_kind(name)) == other.removesuffix(_kind(other))
+    return same_room and (kinds <= set(LIGHTS) or len(kinds) == 1 or kinds <= {"blind", "shutter", "curtain"})
+
+
+def _action(rng: Random, side: Side, device: str) -> tuple[str, dict[str, Any]]:
+    kind = _kind(device)
+    value: Any = None
+    if kind in LIGHTS:
+        verb = rng.choice(("turn_on", "turn_off", "brightness", "brightness", "color"))
+    elif kind in ("blind", "shutter", "curtain"):
+        verb = rng.choice(("open", "close", "position"))
+    elif kind == "window":
+        verb = rng.choice(("open", "close"))
+    elif kind == "door":
+        verb = rng.choice(("open", "close", "lock", "unlock"))
+    elif kind == "heating":
+        verb = rng.choice(("turn_on", "turn_off", "temperature", "temperature"))
+    elif kind == "fan":
+        verb = rng.choice(("turn_on", "turn_off", "speed"))
+    elif kind in ("radio", "speaker", "television"):
+        verb = rng.choice(("turn_on", "turn_off", "volume"))
+    else:
+        verb = rng.choice(("turn_on", "turn_off"))
+    value = {
+        "brightness": rng.randint(1, 100), "position": rng.randint(0, 20) * 5,
+        "temperature": rng.randint(15, 26), "speed": rng.randint(1, 5), "volume": rng.randint(1, 40),
+        "color": pick(rng, side, COLOURS),
+    }.get(verb)  # fmt: skip
+    room = device.removesuffix(f" {kind}")
+    spoken = rng.choice((f"the {device}", f"the {device}", f"the {kind} in the {room}"))
+    phrase = pick(rng, side, PHRASES[verb]).format(d=spoken, v=value)
+    action: dict[str, Any] = {"device": device}
+    action["action"] = verb if value is None else "color" if verb == "color" else "set"
+    if value is not None:
+        action["value"] = value
+    return phrase, action
+
+
+def _spoken(rng: Random, side: Side, phrases: list[str]) -> str:
+    joints = [" and ", ", and ", " and then "] if side is Side.TRAIN else [" and also ", " and "]
+    text = phrases[0]
+    for phrase in phrases[1:]:
+        text += (", " if len(phrases) == 3 and phrase is phrases[1] else rng.choice(joints)) + phrase
+    text = pick(rng, side, BEFORE) + text + pick(rng, side, AFTER)
+    if rng.random() < 0.3:  # as a speech recogniser writes
+        return text.replace(",", "").lower().replace(" i ", " i ")
+    text = text[0].upper() + text[1:]
+    return text + rng.choice(("", ".", "."))
+
+
+def _system(rng: Random, side: Side, home: list[str], state: str) -> str:
+    return f"{pick(rng, side, ACTIONS_SYSTEM)}\nDevices: {', '.join(home)}." + (f"\n{state}" if state else "")
+
+
+def _thought(actions: list[dict[str, Any]]) -> str:
+    lines = []
+    for action in actions:
+        value = f" {action['value']}" if "value" in action else ""
+        when = "".join(f", {key.replace('_', ' ')} {action[key]}" for key in ("at", "after_minutes", "for_minutes") if key in action)
+        lines.append(f"{action['device']}: {action['action']}{value}{when}.")
+    return " ".join(lines) or "Nothing to do."
+
+
+def _json(rng: Random, side: Side, home: list[str], text: str, actions: list[dict[str, Any]], kind: str, *,
+          state: str = "", before: str = "", timed: bool = False) -> Example:
+    system = _system(rng, side, home, state)
+    if timed:
+        system += '\nTimes: "at" (hh:mm), "after_minutes", "for_minutes".'
+    answer = _dump({"actions": actions})
+    return Example(category="home", kind=kind, system=system, question=text, answer=answer, expected=answer,
+                   check="json", thought=before + _thought(actions))
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

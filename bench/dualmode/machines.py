@@ -1,0 +1,233 @@
+"""Readings of a machine held against limits, and what they point to; questions with one answer."""
+
+from __future__ import annotations
+
+from random import Random
+
+from bench.dualmode.example import Example, Side, of_side, pick
+from bench.dualmode.steps import subtract
+
+MACHINES = [
+    "press 3", "pump A", "oven 2", "mill 7", "lathe 1", "fan 4", "mixer B", "conveyor 5", "drill 9",
+    "saw 2", "compressor 1", "extruder 6", "packer 3", "boiler 2", "robot 8", "chiller 1",
+]  # fmt: skip
+READINGS = {
+    "temperature": ("C", 40, 120), "pressure": ("bar", 2, 20), "vibration": ("mm/s", 1, 15),
+    "current": ("A", 5, 60), "speed": ("rpm", 400, 3000), "flow": ("l/min", 5, 90),
+    "oil level": ("%", 10, 95), "humidity": ("%", 15, 90),
+}  # fmt: skip
+CAUSES = {
+    ("temperature high", "flow low"): "blocked cooling",
+    ("vibration high", "speed normal"): "worn bearing",
+    ("current high", "speed low"): "overload",
+    ("pressure low", "oil level low"): "oil leak",
+    ("pressure high", "flow low"): "clogged filter",
+    ("temperature high", "oil level low"): "lack of oil",
+    ("current low", "speed low"): "weak supply",
+    ("vibration high", "current high"): "jammed tool",
+}
+
+
+def over_limit(rng: Random, side: Side) -> Example:
+    """Which readings are beyond their maxima."""
+    names = rng.sample(sorted(READINGS), rng.randint(2, 4))
+    lines, steps, out = [], [], []
+    for name in names:
+        unit, low, high = READINGS[name]
+        limit = rng.randint(low, high)
+        value = limit + rng.choice((-1, -1, 1)) * rng.randint(1, max(2, limit // 5))
+        over = value > limit
+        lines.append(f"{name} {value} {unit} (max {limit})")
+        steps.append(f"{name}: {value} {'>' if over else '<'} {limit}, {'over' if over else 'ok'}")
+        if over:
+            out.append(name)
+    asks = [
+        "{m}: {l}. Which readings are over the limit?",
+        "Readings of {m}: {l}. What is above its maximum?",
+        "{l} on {m}. Name every reading that exceeds its limit.",
+        "Check {m}: {l}. Which values are too high?",
+    ]
+    question = pick(rng, side, asks).format(m=pick(rng, side, MACHINES), l=", ".join(lines))
+    return _named("over limit", question, steps, ", ".join(out) or "none", names)
+
+
+def in_range(rng: Random, side: Side) -> Example:
+    """Whether readings are low, high or in order, with both limits."""
+    names = rng.sample(sorted(READINGS), rng.randint(2, 3))
+    lines, steps, out = [], [], []
+    for name in names:
+        unit, bottom, top = READINGS[name]
+        low = rng.randint(bottom, (bottom + top) // 2)
+        high = low + rng.randint(max(2, (top - bottom) // 5), max(3, (top - bottom) // 2))
+        value = rng.choice(
+            (rng.randint(low, high), max(0, low - rng.randint(1, 9)), high + rng.randint(1, 9))
+        )
+        state = "low" if value < low else "high" if value > high else "ok"
+        lines.append(f"{name} {value} {unit}, allowed {low} to {high}")
+        sign = {"low": f"{value} < {low}", "high": f"{value} > {high}"}
+        steps.append(f"{name}: {sign.get(state, f'{low} <= {value} <= {high}')}, {state}")
+        if state != "ok":
+            out.append(f"{name} {state}")
+    asks = [
+        "{m}: {l}. What is out of range, and is it low or high?",
+        "{m} reports {l}. Which readings are out of range (low or high)?",
+        "Look at {m}: {l}. Say what is too low or too high.",
+        "State of {m}: {l}. What lies outside, and on which side?",
+    ]
+    question = pick(rng, side, asks).format(m=pick(rng, side, MACHINES), l="; ".join(lines))
+    choices = [f"{name} {state}" for name in names for state in ("low", "high")]
+    return _named("in range", question, steps, ", ".join(out) or "none", choices)
+
+
+def diagnosis(rng: Random, side: Side) -> Example:
+    """Two readings against their limits, a table of causes, and the cause that fits."""
+    causes = rng.sample(sorted(CAUSES), 3)
+    chosen = rng.choice(causes)
+    lines, steps = [], []
+    for sign in chosen:
+        name, state = sign.rsplit(" ", 1)
+        unit, bottom, top = READINGS[name]
+        low = rng.randint(bottom, (bottom + top) // 2)
+        high = low + rng.randint(max(3, (top - bottom) // 5), max(4, (top - bottom) // 2))
+        value = {
+            "low": max(0, low - rng.randint(1, 9)),
+            "high": high + rng.randint(1, 20),
+            "normal": rng.randint(low, high),
+        }[state]
+        lines.append(f"{name} {value} {unit} (allowed {low} to {high})")
+        compared = {"low": f"{value} < {low}", "high": f"{value} > {high}"}
+        steps.append(
+            f"{name}: {compared.get(state, f'{low} <= {value} <= {high}')}, {state}"
+        )
+    rules = "; ".join(f"{' and '.join(cause)}: {CAUSES[cause]}" for cause in causes)
+    asks = [
+        "{m}: {l}. Causes: {r}. Which cause fits?",
+        "{m} shows {l}. Known faults: {r}. What is the most likely fault?",
+        "Fault table: {r}. {m} reads {l}. Which fault is it?",
+        "Given these rules ({r}), what is wrong with {m} at {l}?",
+    ]
+    question = pick(rng, side, asks).format(
+        m=pick(rng, side, MACHINES), l=", ".join(lines), r=rules
+    )
+    steps.append(f"{' and '.join(chosen)}: {CAUSES[chosen]}")
+    return _named(
+        "diagnosis", question, steps, CAUSES[chosen], [CAUSES[cause] for cause in causes]
+    )
+
+
+def table(rng: Random, side: Side) -> Example:
+    """Which machine of a table is over a limit, and what to look at: as documents in a request."""
+    machines = [name.replace(" ", "-") for name in rng.sample(of_side(side, MACHINES), 3)]
+    names = rng.sample(sorted(READINGS), 2)
+    limits = [rng.randint(*READINGS[name][1:]) for name in names]
+    bad = rng.choice((*range(3), *range(3), 3))
+    which = rng.randrange(2)
+    lines, steps, answer = [], [], "none"
+    for index, machine in enumerate(machines):
+        shown, thought = [], []
+        for place, (name, limit) in enumerate(zip(names, limits, strict=True)):
+            unit = READINGS[name][0]
+            over = index == bad and place == which
+            value = limit + rng.randint(1, 20) if over else max(0, limit - rng.randint(1, 25))
+            shown.append(f"{name} {value} {unit} (limit {limit} {unit})")
+            thought.append(f"{name} {value} {'>' if over else '<'} {limit}, {'over' if over else 'ok'}")
+            if over:
+                answer = f"{machine} is over: {name} {value} {unit}, limit {limit} {unit}. Check it first."
+        lines.append(f"{machine}: {', '.join(shown)}")
+        steps.append(f"{machine}: {', '.join(thought)}")
+    asks = [
+        "Which machine is over a limit, and what should be checked first?",
+        "Is any machine over its limit? Which one, and why?",
+        "What should the shift leader check first?",
+        "Which machine needs attention, and for which reading?",
+    ]
+    text = "\n".join(lines)
+    question = f"readings:\n{text}\n\n{pick(rng, side, asks)}"
+    if answer == "none":
+        answer = "All machines are within their limits; none needs a check."
+    return Example(
+        category="machines", kind="table", question=question, thought=". ".join(steps) + ".",
+        answer=answer, expected=machines[bad] if bad < 3 else "none", check="words",
+        choices=(*machines, "none"),
+    )  # fmt: skip
+
+
+def trend(rng: Random, side: Side) -> Example:
+    """Whether a row of readings rises, falls or stays, and by how much in all."""
+    name = rng.choice(sorted(READINGS))
+    unit, low, high = READINGS[name]
+    first = rng.randint(low + 10, high + 20)
+    step = rng.choice((-1, 1)) * rng.randint(1, 4)
+    values = [first]
+    for _ in range(rng.randint(2, 3)):
+        values.append(values[-1] + step + rng.choice((0, 0, 1 if step > 0 else -1)))
+    values = [max(0, value) for value in values]
+    by = abs(values[-1] - values[0])
+    word = "rises" if values[-1] > values[0] else "falls"
+    asks = [
+        "{n} of {m} over the last hours: {v} {u}. Does it rise or fall, and by how much in all?",
+        "{m}, {n}: {v} {u}. By how much did it change from first to last, and which way?",
+        "The {n} at {m} went {v} {u}. Rising or falling, and by how much?",
+        "Trend of the {n} at {m}: {v} {u}. Which way and by how much?",
+    ]
+    question = pick(rng, side, asks).format(
+        n=name, m=pick(rng, side, MACHINES), u=unit, v=", ".join(map(str, values))
+    )
+    thought = (
+        f"first {values[0]}, last {values[-1]}, {word}. "
+        f"{subtract(max(values[0], values[-1]), min(values[0], values[-1]))}."
+    )
+    return Example(
+        category="machines", kind="trend", question=question[0].upper() + question[1:],
+        thought=thought, answer=f"It {word} by {by}", expected=str(by),
+    )  # fmt: skip
+
+
+def margin(rng: Random, side: Side) -> Example:
+    """How far a reading is from its limit."""
+    name = rng.choice(sorted(READINGS))
+    unit, low, high = READINGS[name]
+    limit = rng.randint(low + 20, high + 30)
+    value = limit + rng.choice((-1, 1)) * rng.randint(2, 19)
+    word = "over" if value > limit else "below"
+    asks = [
+        "{m} has a {n} of {v} {u}; the limit is {x}. How far over or below is it?",
+        "The {n} of {m} is {v} {u}, its limit {x}. By how much is it over or below?",
+        "{m}: {n} {v} {u}, limit {x}. How many {u} over or below the limit?",
+        "Limit {x}, {n} of {m} {v} {u}: how large is the distance, over or below?",
+    ]
+    question = pick(rng, side, asks).format(
+        m=pick(rng, side, MACHINES), n=name, v=value, u=unit, x=limit
+    )
+    thought = f"{value} {'>' if value > limit else '<'} {limit}, {word}. "
+    thought += subtract(max(value, limit), min(value, limit)) + "."
+    return Example(
+        category="machines", kind="margin", question=question, thought=thought,
+        answer=f"{word} by {abs(value - limit)} {unit}", expected=str(abs(value - limit)),
+    )  # fmt: skip
+
+
+def worst_machine(rng: Random, side: Side) -> Example:
+    """A kind that is held out: which machine is furthest over one limit."""
+    machines = rng.sample(of_side(side, MACHINES), 3)
+    limit = rng.randint(50, 90)
+    values = [limit + over for over in rng.sample(range(1, 30), 3)]
+    listed = ", ".join(f"{m} {v} C" for m, v in zip(machines, values, strict=True))
+    worst = machines[values.index(max(values))]
+    question = f"The limit is {limit} C. {listed}. Which machine is furthest over the limit?"
+    steps = [f"{', '.join(map(str, values))}: max {max(values)}, that is {worst}"]
+    return _named("worst machine", question, steps, worst, machines)
+
+
+GENERATORS = [(table, 5), (over_limit, 7), (in_range, 5), (diagnosis, 7), (trend, 3), (margin, 3)]
+HELD_OUT_KINDS = [worst_machine]
+
+
+def _named(
+    kind: str, question: str, steps: list[str], answer: str, choices: list[str]
+) -> Example:
+    return Example(
+        category="machines", kind=kind, question=question[0].upper() + question[1:],
+        thought=". ".join(steps) + ".", answer=answer, expected=answer, check="words",
+        choices=tuple(choices),
+    )  # fmt: skip

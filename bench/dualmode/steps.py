@@ -1,0 +1,73 @@
+"""Sums worked out in the small steps that a small model can follow; text only, exact integers."""
+
+from __future__ import annotations
+
+
+def add(a: int, b: int) -> str:
+    """Return `a+b` column by column from the right, and the sum behind a colon."""
+    if a < 10 and b < 10:
+        return f"{a}+{b}={a + b}"
+    columns, carry = [], 0
+    for x, y in _columns(a, b):
+        parts = [str(x), str(y)] + (["1"] if carry else [])
+        total = x + y + carry
+        columns.append(f"{'+'.join(parts)}={total}")
+        carry = total // 10
+    return f"{a}+{b}: {', '.join(columns)} -> {a + b}"
+
+
+def subtract(a: int, b: int) -> str:
+    """Return `a-b` column by column from the right with borrowing; `a` is not the smaller one."""
+    if a < 20 and b < 10:
+        return f"{a}-{b}={a - b}"
+    columns, borrow = [], 0
+    for x, y in _columns(a, b):
+        lent = 10 if x - borrow < y else 0
+        columns.append(f"{x + lent - borrow}-{y}={x + lent - borrow - y}")
+        borrow = 1 if lent else 0
+    return f"{a}-{b}: {', '.join(columns)} -> {a - b}"
+
+
+def multiply(a: int, b: int) -> str:
+    """Return `a*b` place by place."""
+    if a < b:
+        a, b = b, a
+    if b < 10:
+        return _by_digit(a, b)
+    tens, ones = b // 10 * 10, b % 10
+    if not ones:
+        return f"{_by_digit(a, b // 10)}, so {a}*{b}={a * b}"
+    return (
+        f"{_by_digit(a, tens // 10)}, so {a}*{tens}={a * tens}. {_by_digit(a, ones)}. "
+        f"{add(a * tens, a * ones)}"
+    )
+
+
+def divide(a: int, b: int) -> str:
+    """Return `a/b`, which is whole, as tens and ones of the divisor."""
+    quotient = a // b
+    if quotient < 10:
+        return f"{b}*{quotient}={a}, so {a}/{b}={quotient}"
+    tens = quotient // 10 * 10
+    rest = a - b * tens
+    if not rest:
+        return f"{b}*{tens}={a}, so {a}/{b}={quotient}"
+    return f"{b}*{tens}={b * tens}, {a}-{b * tens}={rest}, {b}*{quotient - tens}={rest}, so {a}/{b}={tens}+{quotient - tens}={quotient}"  # noqa: E501
+
+
+def _by_digit(a: int, digit: int) -> str:
+    if a < 10 or digit < 2:
+        return f"{a}*{digit}={a * digit}"
+    text = str(a)
+    places = [int(x) * 10 ** (len(text) - 1 - i) for i, x in enumerate(text) if x != "0"]
+    parts = [f"{place}*{digit}={place * digit}" for place in places]
+    if len(places) == 1:
+        return parts[0]
+    sums = "+".join(str(place * digit) for place in places)
+    return f"{', '.join(parts)}, {sums}={a * digit}"
+
+
+def _columns(a: int, b: int) -> list[tuple[int, int]]:
+    width = max(len(str(a)), len(str(b)))
+    left, right = str(a).zfill(width), str(b).zfill(width)
+    return [(int(x), int(y)) for x, y in zip(reversed(left), reversed(right), strict=True)]

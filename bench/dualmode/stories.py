@@ -1,0 +1,222 @@
+"""Small word problems and logic puzzles with one exact answer each."""
+
+from __future__ import annotations
+
+from random import Random
+
+from bench.dualmode.example import Example, Side, of_side, pick
+from bench.dualmode.steps import add, divide, multiply, subtract
+
+NAMES = [
+    "Anna", "Ben", "Clara", "David", "Eva", "Felix", "Greta", "Hugo", "Ines", "Jonas", "Kira",
+    "Leo", "Mia", "Noah", "Olga", "Paul", "Rosa", "Sam", "Tina", "Uwe", "Vera", "Will", "Yara", "Zoe",
+]  # fmt: skip
+GOODS = [
+    "apples", "screws", "books", "bottles", "cards", "boxes", "pens", "eggs", "tickets", "bricks",
+    "cups", "chairs", "stamps", "shells", "batteries", "tiles",
+]  # fmt: skip
+
+
+def gain_and_loss(rng: Random, side: Side) -> Example:
+    a, b = rng.randint(15, 90), rng.randint(11, 70)
+    c = rng.randint(5, a + b - 5)
+    asks = [
+        "{n} has {a} {g}, gets {b} more and gives away {c}. How many {g} does {n} have now?",
+        "A shop has {a} {g}. {b} {g} are delivered and {c} are sold. How many {g} are left?",
+        "There are {a} {g} in a room. {n} brings {b} and then takes {c} out. How many {g} are there?",
+        "{n} starts with {a} {g}, buys {b}, loses {c}. How many {g} remain?",
+    ]
+    return _story(rng, side, asks, "gain and loss", [add(a, b), subtract(a + b, c)], a + b - c, a=a, b=b, c=c)
+
+
+def packs(rng: Random, side: Side) -> Example:
+    a, b, c = rng.randint(3, 9), rng.randint(11, 40), rng.randint(5, 60)
+    asks = [
+        "{n} buys {a} packs of {b} {g} and already has {c}. How many {g} are that?",
+        "A box holds {b} {g}. There are {a} boxes and {c} loose {g}. How many {g} in all?",
+        "{a} shelves carry {b} {g} each, and {c} {g} lie on the floor. How many {g} are there?",
+        "Each of {a} bags has {b} {g}; {n} adds {c} more. What is the number of {g}?",
+    ]
+    return _story(rng, side, asks, "packs", [multiply(b, a), add(a * b, c)], a * b + c, a=a, b=b, c=c)
+
+
+def cost(rng: Random, side: Side) -> Example:
+    a, b = rng.randint(3, 9), rng.randint(3, 25)
+    c, d = rng.randint(2, 9), rng.randint(2, 25)
+    asks = [
+        "{n} buys {a} {g} at {b} euros each and {c} lamps at {d} euros each. What is the total in euros?",
+        "One of the {g} costs {b} euros, a ticket {d} euros. What do {a} {g} and {c} tickets cost?",
+        "{a} {g} for {b} euros each and {c} books for {d} euros each: how much must {n} pay?",
+        "What does {n} pay for {a} {g} at {b} euros and {c} bags at {d} euros a piece?",
+    ]
+    steps = [multiply(b, a), multiply(d, c), add(a * b, c * d)]
+    return _story(rng, side, asks, "cost", steps, a * b + c * d, unit=" euros", a=a, b=b, c=c, d=d)
+
+
+def sharing(rng: Random, side: Side) -> Example:
+    people, each = rng.randint(3, 9), rng.randint(6, 30)
+    total = people * each
+    asks = [
+        "{n} shares {t} {g} equally among {p} friends. How many does each friend get?",
+        "{t} {g} are packed into {p} equal boxes. How many {g} are in a box?",
+        "{p} workers carry {t} {g} in equal parts. How many {g} does one of them carry?",
+        "{t} {g} go evenly to {p} rooms. How many {g} per room?",
+    ]
+    return _story(rng, side, asks, "sharing", [divide(total, people)], each, t=total, p=people)
+
+
+def speed(rng: Random, side: Side) -> Example:
+    v, h = rng.randint(20, 95), rng.randint(2, 8)
+    asks = [
+        "A car drives {v} km per hour for {h} hours. How many km does it drive?",
+        "A belt moves {v} parts an hour. How many parts does it move in {h} hours?",
+        "{n} reads {v} pages a day for {h} days. How many pages is that?",
+        "A pump moves {v} litres a minute. How many litres in {h} minutes?",
+    ]
+    return _story(rng, side, asks, "speed", [multiply(v, h)], v * h, v=v, h=h)
+
+
+def duration(rng: Random, side: Side) -> Example:
+    rate, time = rng.randint(3, 9), rng.randint(6, 40)
+    total = rate * time
+    asks = [
+        "A tap gives {r} litres a minute. How many minutes does it take to fill {t} litres?",
+        "{n} makes {r} {g} an hour. How many hours for {t} {g}?",
+        "A printer does {r} pages a minute. In how many minutes are {t} pages done?",
+        "At {r} km an hour, how many hours are {t} km?",
+    ]
+    return _story(rng, side, asks, "duration", [divide(total, rate)], time, r=rate, t=total)
+
+
+def energy(rng: Random, side: Side) -> Example:
+    w, h, d = rng.choice((20, 40, 50, 60, 100, 150, 200)), rng.randint(2, 9), rng.randint(2, 9)
+    asks = [
+        "A lamp of {w} watts burns {h} hours a day. How many watt hours in {d} days?",
+        "A heater of {w} watts runs {h} hours a day for {d} days. How many watt hours is that?",
+        "How many watt hours does a {w} watt fan use in {d} days at {h} hours a day?",
+        "A {w} watt pump runs {h} hours each day. What does it use in {d} days, in watt hours?",
+    ]
+    steps = [multiply(w, h), multiply(w * h, d)]
+    return _story(rng, side, asks, "energy", steps, w * h * d, unit=" watt hours", w=w, h=h, d=d)
+
+
+def ages(rng: Random, side: Side) -> Example:
+    """A kind that is held out: a difference that is carried over to a third person."""
+    first, second = rng.sample(of_side(side, NAMES), 2)
+    a, b, c = rng.randint(20, 50), rng.randint(2, 19), rng.randint(2, 15)
+    question = (
+        f"{first} is {a} years old. {second} is {b} years younger. "
+        f"How old will {second} be in {c} years?"
+    )
+    return Example(category="stories", kind="ages", question=question,
+                   thought=f"{subtract(a, b)}. {add(a - b, c)}.", answer=str(a - b + c),
+                   expected=str(a - b + c))  # fmt: skip
+
+
+def tallest(rng: Random, side: Side) -> Example:
+    people = rng.sample(of_side(side, NAMES), 3)
+    more, less, most, least = rng.choice(
+        (("taller", "shorter", "tallest", "shortest"), ("older", "younger", "oldest", "youngest"),
+         ("faster", "slower", "fastest", "slowest"))  # fmt: skip
+    )
+    facts = [(people[0], people[1]), (people[1], people[2])]
+    told = [
+        f"{x} is {more} than {y}" if rng.random() < 0.5 else f"{y} is {less} than {x}"
+        for x, y in facts
+    ]
+    rng.shuffle(told)
+    top = rng.random() < 0.5
+    asks = ["{t}. Who is the {w}?", "If {t}, who is the {w}?", "{t}. Name the {w} of them.",
+            "{t}. Which one is the {w}?"]
+    question = pick(rng, side, asks).format(t=" and ".join(told), w=most if top else least)
+    answer = people[0] if top else people[2]
+    thought = f"{' > '.join(people)}, {most} {people[0]}, {least} {people[2]}."
+    return Example(category="logic", kind="tallest", question=question, thought=thought,
+                   answer=answer, expected=answer, check="words", choices=tuple(people))
+
+
+RULES = [
+    ("the window is open", "the heating is off"), ("it is dark", "the lamp is on"),
+    ("the door is locked", "the alarm is armed"), ("the tank is empty", "the pump is stopped"),
+    ("nobody is home", "the blinds are closed"), ("the filter is full", "the fan is blocked"),
+    ("it rains", "the roof is shut"), ("the machine is hot", "the valve is open"),
+]  # fmt: skip
+
+
+def rule(rng: Random, side: Side) -> Example:
+    condition, result = rng.choice(RULES)
+    opposite = _opposite(result)
+    holds, follows = rng.random() < 0.5, rng.random() < 0.5
+    asks = ["Rule: if {c}, then {r}, otherwise {o}. Fact: {f}. Is it true that {q}?",
+            "If {c}, {r}; if not, {o}. Now {f}. Is it right that {q}?",
+            "When {c}, {r}, else {o}. We know: {f}. Does it hold that {q}?",
+            "Either {c} and {r}, or else {o}. Fact: {f}. True or not: {q}? Say yes or no."]
+    fact = condition if holds else _opposite(condition)
+    real = result if holds else opposite
+    asked = result if follows else opposite
+    answer = "yes" if real == asked else "no"
+    question = pick(rng, side, asks).format(c=condition, r=result, o=opposite, f=fact, q=asked)
+    thought = f"{fact}: so {real}. Asked: {asked}, {'the same' if answer == 'yes' else 'not the same'}."
+    return Example(category="logic", kind="rule", question=question, thought=thought, answer=answer,
+                   expected=answer, check="words", choices=("yes", "no"))
+
+
+def divisible(rng: Random, side: Side) -> Example:
+    b = rng.randint(3, 9)
+    a = b * rng.randint(5, 19) + (0 if rng.random() < 0.5 else rng.randint(1, b - 1))
+    quotient, rest = divmod(a, b)
+    asks = ["Is {a} divisible by {b}?", "Does {b} divide {a} without remainder?", "Can {a} be divided evenly by {b}?",
+            "Is {a} a multiple of {b}?"]
+    answer = "no" if rest else "yes"
+    thought = f"{b}*{quotient}={b * quotient}, {a}-{b * quotient}={rest}: {'rest ' + str(rest) if rest else 'no rest'}."
+    return Example(category="logic", kind="divisible", question=pick(rng, side, asks).format(a=a, b=b),
+                   thought=thought, answer=answer, expected=answer, check="words", choices=("yes", "no"))
+
+
+def counting(rng: Random, side: Side) -> Example:
+    values = [rng.randint(1, 99) for _ in range(rng.randint(4, 7))]
+    limit = rng.randint(20, 80)
+    over = rng.random() < 0.5
+    asks = ["How many of {v} are {w} {x}?", "Count the numbers {w} {x} in {v}.", "In {v}, how many numbers are {w} {x}?",
+            "{v}: how many are {w} {x}?"]
+    hits = [value for value in values if (value > limit if over else value < limit)]
+    thought = f"{'above' if over else 'below'} {limit}: {' '.join(map(str, hits)) or 'none'}, that is {len(hits)}."
+    return Example(category="logic", kind="counting", thought=thought, answer=str(len(hits)), expected=str(len(hits)),
+                   question=pick(rng, side, asks).format(v=", ".join(map(str, values)),
+                                                         w="above" if over else "below", x=limit))
+
+
+def parity(rng: Random, side: Side) -> Example:
+    """A kind that is held out: how many numbers of a list are even."""
+    values = [rng.randint(10, 99) for _ in range(rng.randint(4, 6))]
+    hits = [value for value in values if value % 2 == 0]
+    return Example(category="logic", kind="parity", answer=str(len(hits)), expected=str(len(hits)),
+                   question=f"How many of {', '.join(map(str, values))} are even?",
+                   thought=f"even: {' '.join(map(str, hits)) or 'none'}, that is {len(hits)}.")
+
+
+GENERATORS = [
+    (gain_and_loss, 5), (packs, 5), (cost, 5), (sharing, 3), (speed, 3), (duration, 3), (energy, 3),
+    (tallest, 5), (rule, 5), (divisible, 3), (counting, 4),
+]  # fmt: skip
+HELD_OUT_KINDS = [ages, parity]
+
+
+def _story(rng, side, asks, kind, steps, value, *, unit="", **fields) -> Example:
+    question = pick(rng, side, asks).format(
+        n=pick(rng, side, NAMES), g=pick(rng, side, GOODS), **fields
+    )
+    return Example(category="stories", kind=kind, question=question,
+                   thought=". ".join(steps) + ".", answer=f"{value}{unit}", expected=str(value))
+
+
+def _opposite(fact: str) -> str:
+    for word, other in (("is open", "is closed"), ("is off", "is on"), ("is dark", "is bright"),
+                        ("is on", "is off"), ("is locked", "is unlocked"), ("is armed", "is not armed"),
+                        ("is empty", "is not empty"), ("is stopped", "is running"),
+                        ("nobody is", "somebody is"), ("are closed", "are open"),
+                        ("is full", "is not full"), ("is blocked", "is free"), ("it rains", "it is dry"),
+                        ("is shut", "is open"), ("is hot", "is cold")):  # fmt: skip
+        if word in fact:
+            return fact.replace(word, other)
+    raise ValueError(fact)

@@ -1,0 +1,133 @@
+"""General talk, so that the model doesn't forget it: questions here, replies in talk.jsonl.
+
+`python -m bench.dualmode.talk` lets the untouched SmolLM2 answer the questions and writes the file;
+a model that is trained on its own words in the new template keeps them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from random import Random
+
+from bench.dualmode.example import Example, Side, pick
+
+REPLIES = Path(__file__).with_name("talk.jsonl")
+
+NOUNS = """\
+rain,snow,gravity,photosynthesis,a volcano,an earthquake,the moon,the sun,a comet,a galaxy,oxygen,carbon,iron,gold,
+salt,sugar,yeast,bread,cheese,coffee,tea,chocolate,rice,pasta,honey,butter,an onion,garlic,a tomato,an apple,
+a cat,a dog,a horse,a whale,a bee,an owl,a penguin,an elephant,a spider,a bat,the heart,the brain,the lungs,blood,
+sleep,a dream,memory,pain,a fever,a vaccine,a bridge,a ship,a bicycle,a train,an aeroplane,a computer,the internet,
+a battery,electricity,a magnet,a light bulb,a telescope,a microscope,a clock,paper,glass,steel,wood,plastic,cotton,
+music,a piano,a violin,a guitar,painting,a poem,a novel,theatre,dance,photography,football,tennis,swimming,chess,
+yoga,a budget,a bank,money,a tax,insurance,a contract,a law,a court,democracy,a parliament,an election,a city,
+a village,a river,a lake,the ocean,a desert,a forest,a mountain,an island,the Arctic,Africa,France,Japan,Brazil,
+Canada,Egypt,India,Italy,Germany,China,Australia,Einstein,Newton,Darwin,Mozart,Shakespeare,Leonardo da Vinci,
+Marie Curie,Cleopatra,Napoleon,Gandhi,a garden,a tree,a rose,grass,soil,compost,weather,wind,a cloud,thunder,fog,
+a rainbow,ice,steam,fire,smoke,a candle,soap,a mirror,a key,a lock,a window,a chair,a hammer,a screw,a pump,an engine,
+a thermostat,a sensor,a robot,an algorithm,a database,a password,a virus,encryption,a browser,an operating system\
+""".replace("\n", "").split(",")
+ASKS = [
+    "What is {n}?", "Tell me something about {n}.", "Why is {n} important?", "Explain {n} to a child.",
+    "Give me a fun fact about {n}.", "Write one sentence about {n}.", "Describe {n} in a few words.", "What do people use {n} for?",
+]  # fmt: skip
+CHAT = """\
+Hello!|Hi, how are you?|Good morning.|Good evening!|Thank you very much.|Thanks, that was helpful.|What's your name?|
+Who made you?|Can you help me?|I am bored.|I had a bad day.|I am happy today!|Tell me a joke.|Tell me a short story.|
+Good night.|See you tomorrow.|What can you do?|Do you like music?|Do you sleep?|What is your favourite colour?|
+I am tired.|I am hungry, what could I eat?|What should I cook tonight?|Give me a tip for better sleep.|
+How do I make tea?|How do I boil an egg?|How do I clean a window?|Suggest a gift for my mother.|Name three animals.|
+Name three colours.|Name two planets.|What is the capital of France?|What is the capital of Japan?|
+What is the capital of Italy?|What is the capital of Spain?|What is the capital of Germany?|What colour is the sky?|
+How many legs does a spider have?|How many days has a week?|Which animal says meow?|What do cows drink?|
+Write a haiku about autumn.|Write a short poem about the sea.|Write a birthday wish for a friend.|
+Write a polite reply to an invitation.|Say sorry to a customer for a late parcel.|How do I stay focused?|
+Give me a quote about courage.|What is a good hobby?|Recommend a way to relax.|How do plants grow?|Why is the sky blue?|
+Why do leaves fall?|Why do we dream?|How does a fridge work?|How does a bicycle stay upright?|Is water wet?|
+What is the opposite of hot?|What is the plural of mouse?|Give me a synonym for happy.|Use the word river in a sentence.|
+What is the past tense of go?|What rhymes with cat?|Spell the word necessary.|What is a noun?|What is a verb?\
+""".replace("\n", "").split("|")
+ASIDES = ["A simple question; I can answer at once.", "Nothing to work out here.", "This needs no steps.", "Just talk; a short answer."]  # noqa: E501
+
+PEOPLE = ["The council", "The school", "The museum", "The factory", "The library", "The hospital", "The club", "The farm"]
+DOINGS = ["opened a new hall", "closed its old wing", "hired ten workers", "bought two electric buses", "won a prize",
+          "moved to a larger building", "planted a hundred trees", "cut its energy use by a third"]  # fmt: skip
+WHENS = ["last week", "in March", "on Monday", "this year", "in the autumn", "yesterday", "on Friday", "in May"]
+DETAILS = ["Many visitors came to see it.", "The work took longer than planned.", "The local paper wrote about it.",
+           "A band played and there was cake.", "The neighbours had waited for it for years.", "The weather was fine.",
+           "Some people had asked for it many times.", "The manager thanked all who had helped.",
+           "It had been discussed in several meetings.", "Children sang two songs.", "The cost was lower than expected.",
+           "Photographs can be seen in the entrance."]  # fmt: skip
+
+
+def questions() -> list[str]:
+    """Return all questions, in an order of their own."""
+    asked = [ask.format(n=noun) for noun in NOUNS for ask in ASKS] + CHAT * 1
+    Random(7).shuffle(asked)
+    return asked
+
+
+def talk(rng: Random, side: Side) -> Example:
+    rows = _rows()
+    row = rng.choice([row for index, row in enumerate(rows) if (index % 10 == 0) == (side is Side.HELD_OUT)])
+    return Example(category="talk", kind="talk", question=row["question"], answer=row["answer"],
+                   thought=rng.choice(ASIDES), check="none")  # fmt: skip
+
+
+def summary(rng: Random, side: Side) -> Example:
+    who, did, when = pick(rng, side, PEOPLE), pick(rng, side, DOINGS), pick(rng, side, WHENS)
+    sentences = rng.sample(DETAILS, rng.randint(2, 4))
+    main = rng.choice((f"{who} {did} {when}.", f"{when[0].upper()}{when[1:]}, {who[0].lower()}{who[1:]} {did}."))
+    sentences.insert(rng.choice((0, 0, 1)), main)
+    asks = ["Summarise in one sentence: {t}", "Give me a one-sentence summary. {t}", "{t}\n\nSum that up in one sentence.",
+            "What does this text say, in one sentence? {t}"]
+    answer = f"{who} {did} {when}."
+    return Example(category="talk", kind="summary", question=pick(rng, side, asks).format(t=" ".join(sentences)),
+                   answer=answer, expected=answer, check="words", thought=f"The main point: {who[0].lower()}{who[1:]} {did}.")
+
+
+GENERATORS = [(talk, 12), (summary, 3)]
+
+
+def _rows(found: list[dict[str, str]] = []) -> list[dict[str, str]]:  # noqa: B006 - read once
+    if not found:
+        found += map(json.loads, REPLIES.read_text("utf-8").splitlines())
+    return found
+
+
+def main() -> None:
+    """Let the original model answer, and write the file."""
+    from worker.engine import blas
+
+    blas.prepare()
+    from mlx_lm import batch_generate
+
+    from worker.engine import models
+    from worker.settings import load
+
+    loaded = models.load(models.ensure_embedded(load().data_dir))
+    system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face. Answer in one or two short sentences."
+    asked = questions()
+    with REPLIES.open("w", encoding="utf-8") as file:
+        for begin in range(0, len(asked), 32):
+            batch = asked[begin : begin + 32]
+            prompts = [
+                loaded.tokenizer.apply_chat_template(
+                    [{"role": "system", "content": system}, {"role": "user", "content": question}],
+                    add_generation_prompt=True,
+                )
+                for question in batch
+            ]
+            replies = batch_generate(loaded.model, loaded.tokenizer, prompts, max_tokens=72)
+            for question, text in zip(batch, replies.texts, strict=True):
+                sentences = re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(text.split()))
+                whole = [sentence for sentence in sentences[:2] if sentence.endswith((".", "!", "?"))]
+                if whole:
+                    file.write(json.dumps({"question": question, "answer": " ".join(whole)}) + "\n")
+            file.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""Trains a low-rank adapter and a few token rows on PyTorch's CPU build; resumes where it stopped.
+
+    python -m bench.dualmode.train DATA_FOLDER MODEL_FOLDER OUT [--tokens 2600000]
+
+The base weights stay frozen in bfloat16, which the matrix units of newer x86 cores are fast with;
+each linear layer gets a pair of factors of rank 32, each control token a row of its own. Prompts
+are masked. A checkpoint is written every 50 steps; the same command goes on from the last one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - its usual name
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+RANK = 32
+SCALE = 2.0
+BATCH_TOKENS = 2048
+LENGTHS = (48, 64, 96, 128, 192, 256, 384)
+PEAK_RATE = 1e-3
+WARM_UP_STEPS = 40
+DECAY_FROM = 0.6
+"""The learning rate falls linearly to nothing over what is left from here."""
+
+HALF = torch.bfloat16
+
+
+class Factored(nn.Module):
+    """A frozen linear layer and its two low-rank factors: `x W' + 2 (x A') B'`."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.weight = weight.to(HALF)
+        self.a = nn.Parameter(torch.randn(RANK, weight.shape[1]) / math.sqrt(weight.shape[1]))
+        self.b = nn.Parameter(torch.zeros(weight.shape[0], RANK))
+
+    def forward(self, x: Tensor) -> Tensor:
+        low = F.linear(F.linear(x, self.a.to(HALF)), self.b.to(HALF))
+        return F.linear(x, self.weight) + SCALE * low
+
+
+class Block(nn.Module):
+    """One transformer layer of the Llama architecture."""
+
+    def __init__(self, weights: dict[str, Tensor], index: int, config: dict[str, Any]) -> None:
+        super().__init__()
+        prefix = f"model.layers.{index}"
+        self.heads = config["num_attention_heads"]
+        self.kv_heads = config["num_key_value_heads"]
+        self.eps = config["rms_norm_eps"]
+        names = [f"self_attn.{x}_proj" for x in "qkvo"] + [f"mlp.{x}_proj" for x in ("gate", "up", "down")]
+        self.linear = nn.ModuleDict({
+            name.replace(".", "/"): Factored(weights[f"{prefix}.{name}.weight"]) for name in names
+        })
+        self.before = weights[f"{prefix}.input_layernorm.weight"].to(HALF)
+        self.between = weights[f"{prefix}.post_attention_layernorm.weight"].to(HALF)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
+        batch, length, width = x.shape
+        linear = self.linear
+        h = F.rms_norm(x, (width,), self.before, self.eps)
+        q = linear["self_attn/q_proj"](h).view(batch, length, self.heads, -1).transpose(1, 2)
+        k = linear["self_attn/k_proj"](h).view(batch, length, self.kv_heads, -1).transpose(1, 2)
+        v = linear["self_attn/v_proj"](h).view(batch, length, self.kv_heads, -1).transpose(1, 2)
+        q, k = _rotated(q, cos, sin), _rotated(k, cos, sin)
+        groups = self.heads // self.kv_heads
+        k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
+        scores = (q @ k.transpose(-1, -2)) * (q.shape[-1] ** -0.5) + mask
+        attended = scores.float().softmax(-1).to(HALF) @ v
+        x = x + linear["self_attn/o_proj"](attended.transpose(1, 2).reshape(batch, length, width))
+        h = F.rms_norm(x, (width,), self.between, self.eps)
+        gated = F.silu(linear["mlp/gate_proj"](h)) * linear["mlp/up_proj"](h)
+        return x + linear["mlp/down_proj"](gated)
+
+
+class Model(nn.Module):
+    """The whole model; `rows` replaces the embedding of the control tokens, in and out."""
+
+    def __init__(self, folder: Path, control: dict[int, list[int]]) -> None:
+        super().__init__()
+        config = json.loads((folder / "config.json").read_text())
+        weights = load_file(folder / "model.safetensors")
+        embedding = weights["model.embed_tokens.weight"]
+        self.ids = torch.tensor(sorted(control))
+        self.rows = nn.Parameter(
+            torch.stack([embedding[control[number]].mean(0) for number in sorted(control)])
+        )
+        self.embedding = embedding.to(HALF)
+        self.place = torch.full((embedding.shape[0],), -1)
+        self.place[self.ids] = torch.arange(len(self.ids))
+        self.blocks = nn.ModuleList(
+            Block(weights, index, config) for index in range(config["num_hidden_layers"])
+        )
+        self.norm, self.eps = weights["model.norm.weight"].to(HALF), config["rms_norm_eps"]
+        half = config["hidden_size"] // config["num_attention_heads"] // 2
+        self.frequencies = config["rope_theta"] ** -(torch.arange(half) / half)
+
+    def loss(self, tokens: Tensor, wanted: Tensor) -> Tensor:
+        """Return the mean cross entropy of the positions of `wanted` that are not -1."""
+        place = self.place[tokens]
+        x = F.embedding(tokens, self.embedding)
+        x = torch.where((place >= 0)[..., None], self.rows.to(HALF)[place.clamp(min=0)], x)
+        length = tokens.shape[1]
+        angles = torch.arange(length)[:, None] * self.frequencies[None]
+        cos, sin = angles.cos().to(HALF), angles.sin().to(HALF)
+        mask = torch.full((length, length), -1e9, dtype=HALF).triu(1)
+        for block in self.blocks:
+            x = block(x, cos, sin, mask)
+        chosen = wanted >= 0
+        return _entropy(
+            F.rms_norm(x[chosen], (x.shape[-1],), self.norm, self.eps),
+            self.embedding, self.rows.to(HALF), self.ids, wanted[chosen],
+        )  # fmt: skip
+
+
+def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    first, second = x.chunk(2, -1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), -1)
+
+
+def _entropy(h: Tensor, embedding: Tensor, rows: Tensor, ids: Tensor, wanted: Tensor) -> Tensor:
+    logits = F.linear(h, embedding).index_copy(1, ids, F.linear(h, rows)).float()
+    return F.cross_entropy(logits, wanted)
+
+
+def batches(data: Any, seed: int) -> list[tuple[int, list[int]]]:
+    """Return padded length and examples of each batch, in the order of training."""
+    lengths = np.diff(data["starts"])
+    groups: dict[int, list[int]] = {length: [] for length in LENGTHS}
+    order = list(range(len(lengths)))
+    Random(seed).shuffle(order)
+    found = []
+    for index in order:
+        length = next((length for length in LENGTHS if lengths[index] <= length), None)
+        if length is None:
+            continue
+        groups[length].append(index)
+        if len(groups[length]) == BATCH_TOKENS // length:
+            found.append((length, groups[length]))
+            groups[length] = []
+    return found
+
+
+def tensors(data: Any, length: int, chosen: list[int]) -> tuple[Tensor, Tensor]:
+    """Return tokens and wanted next tokens (-1: not learned), both `(examples, length)`."""
+    tokens = torch.zeros((len(chosen), length), dtype=torch.long)
+    wanted = torch.full((len(chosen), length), -1)
+    for row, index in enumerate(chosen):
+        begin, end = data["starts"][index], data["starts"][index + 1]
+        ids = torch.from_numpy(data["tokens"][begin:end].astype(np.int64))
+        tokens[row, : len(ids)] = ids
+        learned = int(data["targets"][index])
+        wanted[row, len(ids) - 1 - learned : len(ids) - 1] = ids[-learned:]
+    return tokens, wanted
+
+
+def rate(step: int, steps: int) -> float:
+    """Return the learning rate of a step."""
+    if step < WARM_UP_STEPS:
+        return PEAK_RATE * (step + 1) / WARM_UP_STEPS
+    left = (steps - step) / (steps * (1 - DECAY_FROM))
+    return PEAK_RATE * min(1.0, left)
+
+
+def main() -> None:
+    """Train, or go on training."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--tokens", type=int, default=2_600_000)
+    parser.add_argument("--plain", action="store_true", help="Do not compile.")
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+    data = dict(np.load(arguments.data / "train.npz"))
+    control = json.loads((arguments.data / "control.json").read_text())
+    model = Model(arguments.model, {int(number): pieces for number, pieces in control.items()})
+    if not arguments.plain:
+        for block in model.blocks:
+            block.compile()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.0, fused=True)
+    order = batches(data, seed=2)
+    steps = min(len(order), arguments.tokens // BATCH_TOKENS)
+    first = _resume(arguments.out, model, optimizer)
+    print(f"{steps} steps of {BATCH_TOKENS} tokens, from {first}", flush=True)
+    begun, seen, total = time.monotonic(), 0, 0.0
+    for step in range(first, steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, steps)
+        tokens, wanted = tensors(data, *order[step])
+        loss = model.loss(tokens, wanted)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        seen += tokens.numel()
+        total += loss.item()
+        if step % 10 == 9:
+            speed = seen / (time.monotonic() - begun)
+            print(f"step {step + 1} loss {total / 10:.4f} {speed:.0f} tokens/s", flush=True)
+            total = 0.0
+        if step % 50 == 49 or step == steps - 1:
+            _save(arguments.out, model, optimizer, step + 1)
+
+
+def _save(out: Path, model: Model, optimizer: torch.optim.Optimizer, step: int) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    partial = out / "checkpoint.partial"
+    torch.save(
+        {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}, partial
+    )
+    partial.rename(out / "checkpoint.pt")
+
+
+def _resume(out: Path, model: Model, optimizer: torch.optim.Optimizer) -> int:
+    path = out / "checkpoint.pt"
+    if not path.is_file():
+        return 0
+    state = torch.load(path)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
+
+
+if __name__ == "__main__":
+    main()
