@@ -66,7 +66,8 @@ def answer(example: Example) -> str:
     if not example.calls:
         return example.answer
     return "\n".join(
-        f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>" for call in example.calls
+        f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>"
+        for call in example.calls
     )
 
 
@@ -102,7 +103,10 @@ class Encoder:
             turns = [*_earlier(rng), *turns]
         soft = rng.random() < 0.08
         if soft:  # The switch stands in the text and the model itself opens its thought.
-            turns[-1] = {**turns[-1], "content": _switched(rng, turns[-1]["content"], thinks=thinks)}
+            turns[-1] = {
+                **turns[-1],
+                "content": _switched(rng, turns[-1]["content"], thinks=thinks),
+            }
             prompt = self._writer.conversation(turns, Mode.THINK, tools)
             opening = self._writer.literal("<think>\n")
             prompt = prompt[: -len(opening)]

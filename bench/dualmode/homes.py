@@ -22,20 +22,96 @@ SWITCHED = ("fan", "radio", "speaker", "television", "socket", "heating", "pump"
 COLOURS = ["red", "green", "blue", "purple", "white", "orange", "yellow", "pink"]
 
 PHRASES = {
-    "turn_on": ["turn on {d}", "switch on {d}", "turn {d} on", "put on {d}", "{d} on", "start {d}", "I need {d} on", "switch {d} on"],  # noqa: E501
-    "turn_off": ["turn off {d}", "switch off {d}", "turn {d} off", "shut off {d}", "{d} off", "stop {d}", "I don't need {d} any more", "switch {d} off"],  # noqa: E501
-    "open": ["open {d}", "please open {d}", "raise {d}", "I want {d} open", "pull up {d}", "{d} up"],
-    "close": ["close {d}", "shut {d}", "lower {d}", "I want {d} closed", "pull down {d}", "{d} down"],
+    "turn_on": [
+        "turn on {d}",
+        "switch on {d}",
+        "turn {d} on",
+        "put on {d}",
+        "{d} on",
+        "start {d}",
+        "I need {d} on",
+        "switch {d} on",
+    ],  # noqa: E501
+    "turn_off": [
+        "turn off {d}",
+        "switch off {d}",
+        "turn {d} off",
+        "shut off {d}",
+        "{d} off",
+        "stop {d}",
+        "I don't need {d} any more",
+        "switch {d} off",
+    ],  # noqa: E501
+    "open": [
+        "open {d}",
+        "please open {d}",
+        "raise {d}",
+        "I want {d} open",
+        "pull up {d}",
+        "{d} up",
+    ],
+    "close": [
+        "close {d}",
+        "shut {d}",
+        "lower {d}",
+        "I want {d} closed",
+        "pull down {d}",
+        "{d} down",
+    ],
     "lock": ["lock {d}", "make sure {d} is locked", "please lock {d}", "bolt {d}"],
     "unlock": ["unlock {d}", "I need {d} unlocked", "please unlock {d}", "release {d}"],
-    "brightness": ["dim {d} to {v} percent", "set {d} to {v} percent", "{d} at {v} percent", "bring {d} to {v} %", "make {d} {v} percent bright", "put {d} to {v} percent", "{d} to {v} %", "turn {d} to {v} percent"],  # noqa: E501
-    "position": ["set {d} to {v} percent", "move {d} to {v} percent", "{d} to {v} percent", "bring {d} to {v} %"],
-    "temperature": ["set {d} to {v} degrees", "heat {d} to {v} degrees", "{d} to {v} degrees", "I want {d} at {v} degrees", "turn {d} to {v}", "make {d} {v} degrees"],  # noqa: E501
-    "speed": ["set {d} to speed {v}", "{d} on level {v}", "run {d} at speed {v}", "put {d} on step {v}"],
-    "volume": ["set {d} to volume {v}", "{d} volume {v}", "volume of {d} to {v}", "play {d} at volume {v}"],
+    "brightness": [
+        "dim {d} to {v} percent",
+        "set {d} to {v} percent",
+        "{d} at {v} percent",
+        "bring {d} to {v} %",
+        "make {d} {v} percent bright",
+        "put {d} to {v} percent",
+        "{d} to {v} %",
+        "turn {d} to {v} percent",
+    ],  # noqa: E501
+    "position": [
+        "set {d} to {v} percent",
+        "move {d} to {v} percent",
+        "{d} to {v} percent",
+        "bring {d} to {v} %",
+    ],
+    "temperature": [
+        "set {d} to {v} degrees",
+        "heat {d} to {v} degrees",
+        "{d} to {v} degrees",
+        "I want {d} at {v} degrees",
+        "turn {d} to {v}",
+        "make {d} {v} degrees",
+    ],  # noqa: E501
+    "speed": [
+        "set {d} to speed {v}",
+        "{d} on level {v}",
+        "run {d} at speed {v}",
+        "put {d} on step {v}",
+    ],
+    "volume": [
+        "set {d} to volume {v}",
+        "{d} volume {v}",
+        "volume of {d} to {v}",
+        "play {d} at volume {v}",
+    ],
     "color": ["make {d} {v}", "turn {d} {v}", "set {d} to {v}", "I want {d} {v}"],
 }
-BEFORE = ["", "", "", "please ", "hey, ", "can you ", "could you ", "ok, ", "now ", "um ", "I'd like you to ", "would you "]  # noqa: E501
+BEFORE = [
+    "",
+    "",
+    "",
+    "please ",
+    "hey, ",
+    "can you ",
+    "could you ",
+    "ok, ",
+    "now ",
+    "um ",
+    "I'd like you to ",
+    "would you ",
+]  # noqa: E501
 AFTER = ["", "", "", "", " please", " now", " for me", " thanks", ", thank you", " will you"]
 
 ACTIONS_SYSTEM = [
@@ -108,7 +184,9 @@ def condition(rng: Random, side: Side) -> Example:
     met = now > limit if more else now < limit
     state = f"State: {what} {now} {unit}."
     thought = f"{now} {'>' if now > limit else '<'} {limit}, {'so yes' if met else 'so no'}. "
-    return _json(rng, side, home, text, [action] if met else [], "condition", state=state, before=thought)
+    return _json(
+        rng, side, home, text, [action] if met else [], "condition", state=state, before=thought
+    )
 
 
 def everywhere(rng: Random, side: Side) -> Example:
@@ -117,12 +195,30 @@ def everywhere(rng: Random, side: Side) -> Example:
     if len(lights) < 2:
         return everywhere(rng, side)
     on = rng.random() < 0.3
-    wordings = ["all lights off", "turn off all the lights", "switch every light off", "lights out everywhere",
-                "turn all lights off", "switch off all lights"]  # noqa: E501
+    wordings = [
+        "all lights off",
+        "turn off all the lights",
+        "switch every light off",
+        "lights out everywhere",
+        "turn all lights off",
+        "switch off all lights",
+    ]  # noqa: E501
     wording = pick(rng, side, wordings)
     action = "turn_off"
     if on:
-        wording, action = pick(rng, side, ["all lights on", "turn on all the lights", "switch every light on", "put all lights on"]), "turn_on"  # noqa: E501
+        wording, action = (
+            pick(
+                rng,
+                side,
+                [
+                    "all lights on",
+                    "turn on all the lights",
+                    "switch every light on",
+                    "put all lights on",
+                ],
+            ),
+            "turn_on",
+        )  # noqa: E501
     actions = [{"device": device, "action": action} for device in lights]
     return _json(rng, side, home, _spoken(rng, side, [wording]), actions, "everywhere")
 
@@ -132,14 +228,29 @@ def missing(rng: Random, side: Side) -> Example:
     absent = [f"{room} {kind}" for room in of_side(side, ROOMS) for kind in (*LIGHTS, *SIMPLE)
               if f"{room} {kind}" not in home]  # fmt: skip
     rooms = {device.rsplit(" ", 1)[0] for device in home}
-    device = rng.choice([name for name in absent if not any(
-        name.startswith(room) and _like(name, other) for room in rooms for other in home)])
+    device = rng.choice(
+        [
+            name
+            for name in absent
+            if not any(
+                name.startswith(room) and _like(name, other) for room in rooms for other in home
+            )
+        ]
+    )
     phrase, _ = _action(rng, side, device)
     text = _spoken(rng, side, [phrase])
     system = _system(rng, side, home, "")
     answer = _dump({"error": f"no {device}"})
-    return Example(category="home", kind="missing", system=system, question=text, answer=answer,
-                   expected=answer, check="json", thought=f"{device}: not in the list.")
+    return Example(
+        category="home",
+        kind="missing",
+        system=system,
+        question=text,
+        answer=answer,
+        expected=answer,
+        check="json",
+        thought=f"{device}: not in the list.",
+    )
 
 
 def tool_call(rng: Random, side: Side) -> Example:
@@ -147,39 +258,84 @@ def tool_call(rng: Random, side: Side) -> Example:
     parts = [_action(rng, side, device) for device in rng.sample(home, rng.choice((1, 1, 2)))]
     text = _spoken(rng, side, [phrase for phrase, _ in parts])
     calls = tuple({"name": "control_device", "arguments": action} for _, action in parts)
-    return Example(category="home", kind="tool call", question=text, calls=calls, answer="",
-                   system=f"You control a home.\nDevices: {', '.join(home)}.", tools=(TOOL,), check="json",
-                   expected=json.dumps([call["arguments"] for call in calls]),
-                   thought=_thought([action for _, action in parts]))
+    return Example(
+        category="home",
+        kind="tool call",
+        question=text,
+        calls=calls,
+        answer="",
+        system=f"You control a home.\nDevices: {', '.join(home)}.",
+        tools=(TOOL,),
+        check="json",
+        expected=json.dumps([call["arguments"] for call in calls]),
+        thought=_thought([action for _, action in parts]),
+    )
 
 
 def flat(rng: Random, side: Side) -> Example:
     """One command with the fields that the system prompt names, after an example of it."""
+
     def one() -> tuple[str, dict[str, Any]]:
         room, light = pick(rng, side, ROOMS), rng.choice(LIGHTS)
         on, percent = rng.random() < 0.75, rng.randint(1, 100)
         if on:
-            text = rng.choice(["Turn on the {r} {d} at {v} percent", "Set the {d} in the {r} to {v} percent",
-                               "Dim the {r} {d} to {v} percent", "Switch the {r} {d} on at {v} %"])  # noqa: E501
+            text = rng.choice(
+                [
+                    "Turn on the {r} {d} at {v} percent",
+                    "Set the {d} in the {r} to {v} percent",
+                    "Dim the {r} {d} to {v} percent",
+                    "Switch the {r} {d} on at {v} %",
+                ]
+            )  # noqa: E501
         else:
-            text, percent = rng.choice(["Turn off the {r} {d}", "Switch off the {d} in the {r}", "{r} {d} off"]), 0
+            text, percent = (
+                rng.choice(
+                    ["Turn off the {r} {d}", "Switch off the {d} in the {r}", "{r} {d} off"]
+                ),
+                0,
+            )
         return text.format(r=room, d=light, v=percent), {
-            "device": light, "room": room, "state": "on" if on else "off", "brightness": percent}
+            "device": light,
+            "room": room,
+            "state": "on" if on else "off",
+            "brightness": percent,
+        }
+
     text, value = one()
     shown_text, shown = one()
-    system = ("Write the command as JSON with device, room, state and brightness in percent. "
-              f"Example: '{shown_text}.' is {_dump(shown)}")
+    system = (
+        "Write the command as JSON with device, room, state and brightness in percent. "
+        f"Example: '{shown_text}.' is {_dump(shown)}"
+    )
     answer = _dump(value)
-    return Example(category="home", kind="flat", system=system, question=f"{text}.", answer=answer,
-                   expected=answer, check="json", thought=f"{value['room']} {value['device']}, {value['state']}, {value['brightness']}.")
+    return Example(
+        category="home",
+        kind="flat",
+        system=system,
+        question=f"{text}.",
+        answer=answer,
+        expected=answer,
+        check="json",
+        thought=f"{value['room']} {value['device']}, {value['state']}, {value['brightness']}.",
+    )
 
 
-CHINESE_ROOMS = {"厨房": "kitchen", "卧室": "bedroom", "客厅": "living room", "书房": "study", "浴室": "bathroom"}
+CHINESE_ROOMS = {
+    "厨房": "kitchen",
+    "卧室": "bedroom",
+    "客厅": "living room",
+    "书房": "study",
+    "浴室": "bathroom",
+}
 CHINESE_KINDS = {"灯": "light", "窗帘": "curtain", "风扇": "fan", "空调": "air conditioner"}
 
 
 def chinese(rng: Random, side: Side) -> Example:
-    home = [room + kind for room in rng.sample(sorted(CHINESE_ROOMS), 3) for kind in rng.sample(sorted(CHINESE_KINDS), 2)]
+    home = [
+        room + kind
+        for room in rng.sample(sorted(CHINESE_ROOMS), 3)
+        for kind in rng.sample(sorted(CHINESE_KINDS), 2)
+    ]
     device = rng.choice(home)
     on = rng.random() < 0.5
     if device.endswith("窗帘"):
@@ -192,23 +348,45 @@ def chinese(rng: Random, side: Side) -> Example:
 
 def confirmed(rng: Random, side: Side) -> Example:
     """A confirmation in one sentence, as the examples before it show."""
-    verbs = [("Close", "closing", ("blinds", "shutters", "curtains")), ("Open", "opening", ("blinds", "shutters", "windows")),
-             ("Turn on", "turning on", ("light", "fan", "radio")), ("Turn off", "turning off", ("light", "fan", "heating"))]
+    verbs = [
+        ("Close", "closing", ("blinds", "shutters", "curtains")),
+        ("Open", "opening", ("blinds", "shutters", "windows")),
+        ("Turn on", "turning on", ("light", "fan", "radio")),
+        ("Turn off", "turning off", ("light", "fan", "heating")),
+    ]
+
     def one() -> tuple[str, str]:
         room = pick(rng, side, ROOMS)
         if rng.random() < 0.35:
             light, percent = rng.choice(("light", "lamp")), rng.randint(1, 20) * 5
-            verb = rng.choice((("Turn on", "turning on", "at"), ("Dim", "dimming", "to"), ("Set", "setting", "to")))
-            return (f"{verb[0]} the {room} {light} {verb[2]} {percent} percent.",
-                    f"OK, {verb[1]} the {room} {light} {verb[2]} {percent} percent.")
+            verb = rng.choice(
+                (
+                    ("Turn on", "turning on", "at"),
+                    ("Dim", "dimming", "to"),
+                    ("Set", "setting", "to"),
+                )
+            )
+            return (
+                f"{verb[0]} the {room} {light} {verb[2]} {percent} percent.",
+                f"OK, {verb[1]} the {room} {light} {verb[2]} {percent} percent.",
+            )
         verb, doing, things = rng.choice(verbs)
         thing = rng.choice(things)
         return f"{verb} the {thing} in the {room}.", f"OK, {doing} the {thing} in the {room}."
+
     history = tuple(one() for _ in range(rng.choice((0, 1, 2))))
     question, answer = one()
-    return Example(category="home", kind="confirmed", question=question, answer=answer, expected=answer, check="words",
-                   system="You are a smart home. Confirm each command in one sentence.", history=history,
-                   thought="A command: confirm it.")
+    return Example(
+        category="home",
+        kind="confirmed",
+        question=question,
+        answer=answer,
+        expected=answer,
+        check="words",
+        system="You are a smart home. Confirm each command in one sentence.",
+        history=history,
+        thought="A command: confirm it.",
+    )
 
 
 GENERATORS = [(command, 22), (timed, 7), (condition, 8), (everywhere, 4), (missing, 6), (tool_call, 7), (flat, 6),
@@ -239,7 +417,9 @@ def _like(name: str, other: str) -> bool:
     """Tell whether two devices of a room could be meant by the same words."""
     kinds = {_kind(name), _kind(other)}
     same_room = name.removesuffix(_kind(name)) == other.removesuffix(_kind(other))
-    return same_room and (kinds <= set(LIGHTS) or len(kinds) == 1 or kinds <= {"blind", "shutter", "curtain"})
+    return same_room and (
+        kinds <= set(LIGHTS) or len(kinds) == 1 or kinds <= {"blind", "shutter", "curtain"}
+    )
 
 
 def _action(rng: Random, side: Side, device: str) -> tuple[str, dict[str, Any]]:
@@ -280,7 +460,9 @@ def _spoken(rng: Random, side: Side, phrases: list[str]) -> str:
     joints = [" and ", ", and ", " and then "] if side is Side.TRAIN else [" and also ", " and "]
     text = phrases[0]
     for phrase in phrases[1:]:
-        text += (", " if len(phrases) == 3 and phrase is phrases[1] else rng.choice(joints)) + phrase
+        text += (
+            ", " if len(phrases) == 3 and phrase is phrases[1] else rng.choice(joints)
+        ) + phrase
     text = pick(rng, side, BEFORE) + text + pick(rng, side, AFTER)
     if rng.random() < 0.3:  # as a speech recogniser writes
         return text.replace(",", "").lower().replace(" i ", " i ")
@@ -289,26 +471,50 @@ def _spoken(rng: Random, side: Side, phrases: list[str]) -> str:
 
 
 def _system(rng: Random, side: Side, home: list[str], state: str) -> str:
-    return f"{pick(rng, side, ACTIONS_SYSTEM)}\nDevices: {', '.join(home)}." + (f"\n{state}" if state else "")
+    return f"{pick(rng, side, ACTIONS_SYSTEM)}\nDevices: {', '.join(home)}." + (
+        f"\n{state}" if state else ""
+    )
 
 
 def _thought(actions: list[dict[str, Any]]) -> str:
     lines = []
     for action in actions:
         value = f" {action['value']}" if "value" in action else ""
-        when = "".join(f", {key.replace('_', ' ')} {action[key]}" for key in ("at", "after_minutes", "for_minutes") if key in action)
+        when = "".join(
+            f", {key.replace('_', ' ')} {action[key]}"
+            for key in ("at", "after_minutes", "for_minutes")
+            if key in action
+        )
         lines.append(f"{action['device']}: {action['action']}{value}{when}.")
     return " ".join(lines) or "Nothing to do."
 
 
-def _json(rng: Random, side: Side, home: list[str], text: str, actions: list[dict[str, Any]], kind: str, *,
-          state: str = "", before: str = "", timed: bool = False) -> Example:
+def _json(
+    rng: Random,
+    side: Side,
+    home: list[str],
+    text: str,
+    actions: list[dict[str, Any]],
+    kind: str,
+    *,
+    state: str = "",
+    before: str = "",
+    timed: bool = False,
+) -> Example:
     system = _system(rng, side, home, state)
     if timed:
         system += '\nTimes: "at" (hh:mm), "after_minutes", "for_minutes".'
     answer = _dump({"actions": actions})
-    return Example(category="home", kind=kind, system=system, question=text, answer=answer, expected=answer,
-                   check="json", thought=before + _thought(actions))
+    return Example(
+        category="home",
+        kind=kind,
+        system=system,
+        question=text,
+        answer=answer,
+        expected=answer,
+        check="json",
+        thought=before + _thought(actions),
+    )
 
 
 def _dump(value: Any) -> str:

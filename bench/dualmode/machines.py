@@ -96,9 +96,7 @@ def diagnosis(rng: Random, side: Side) -> Example:
         }[state]
         lines.append(f"{name} {value} {unit} (allowed {low} to {high})")
         compared = {"low": f"{value} < {low}", "high": f"{value} > {high}"}
-        steps.append(
-            f"{name}: {compared.get(state, f'{low} <= {value} <= {high}')}, {state}"
-        )
+        steps.append(f"{name}: {compared.get(state, f'{low} <= {value} <= {high}')}, {state}")
     rules = "; ".join(f"{' and '.join(cause)}: {CAUSES[cause]}" for cause in causes)
     asks = [
         "{m}: {l}. Causes: {r}. Which cause fits?",
@@ -110,9 +108,7 @@ def diagnosis(rng: Random, side: Side) -> Example:
         m=pick(rng, side, MACHINES), l=", ".join(lines), r=rules
     )
     steps.append(f"{' and '.join(chosen)}: {CAUSES[chosen]}")
-    return _named(
-        "diagnosis", question, steps, CAUSES[chosen], [CAUSES[cause] for cause in causes]
-    )
+    return _named("diagnosis", question, steps, CAUSES[chosen], [CAUSES[cause] for cause in causes])
 
 
 def table(rng: Random, side: Side) -> Example:
@@ -130,7 +126,9 @@ def table(rng: Random, side: Side) -> Example:
             over = index == bad and place == which
             value = limit + rng.randint(1, 20) if over else max(0, limit - rng.randint(1, 25))
             shown.append(f"{name} {value} {unit} (limit {limit} {unit})")
-            thought.append(f"{name} {value} {'>' if over else '<'} {limit}, {'over' if over else 'ok'}")
+            thought.append(
+                f"{name} {value} {'>' if over else '<'} {limit}, {'over' if over else 'ok'}"
+            )
             if over:
                 answer = f"{machine} is over: {name} {value} {unit}, limit {limit} {unit}. Check it first."
         lines.append(f"{machine}: {', '.join(shown)}")
@@ -223,9 +221,7 @@ GENERATORS = [(table, 5), (over_limit, 7), (in_range, 5), (diagnosis, 7), (trend
 HELD_OUT_KINDS = [worst_machine]
 
 
-def _named(
-    kind: str, question: str, steps: list[str], answer: str, choices: list[str]
-) -> Example:
+def _named(kind: str, question: str, steps: list[str], answer: str, choices: list[str]) -> Example:
     return Example(
         category="machines", kind=kind, question=question[0].upper() + question[1:],
         thought=". ".join(steps) + ".", answer=answer, expected=answer, check="words",

@@ -26,7 +26,9 @@ def gain_and_loss(rng: Random, side: Side) -> Example:
         "There are {a} {g} in a room. {n} brings {b} and then takes {c} out. How many {g} are there?",
         "{n} starts with {a} {g}, buys {b}, loses {c}. How many {g} remain?",
     ]
-    return _story(rng, side, asks, "gain and loss", [add(a, b), subtract(a + b, c)], a + b - c, a=a, b=b, c=c)
+    return _story(
+        rng, side, asks, "gain and loss", [add(a, b), subtract(a + b, c)], a + b - c, a=a, b=b, c=c
+    )
 
 
 def packs(rng: Random, side: Side) -> Example:
@@ -37,7 +39,9 @@ def packs(rng: Random, side: Side) -> Example:
         "{a} shelves carry {b} {g} each, and {c} {g} lie on the floor. How many {g} are there?",
         "Each of {a} bags has {b} {g}; {n} adds {c} more. What is the number of {g}?",
     ]
-    return _story(rng, side, asks, "packs", [multiply(b, a), add(a * b, c)], a * b + c, a=a, b=b, c=c)
+    return _story(
+        rng, side, asks, "packs", [multiply(b, a), add(a * b, c)], a * b + c, a=a, b=b, c=c
+    )
 
 
 def cost(rng: Random, side: Side) -> Example:
@@ -116,8 +120,11 @@ def ages(rng: Random, side: Side) -> Example:
 def tallest(rng: Random, side: Side) -> Example:
     people = rng.sample(of_side(side, NAMES), 3)
     more, less, most, least = rng.choice(
-        (("taller", "shorter", "tallest", "shortest"), ("older", "younger", "oldest", "youngest"),
-         ("faster", "slower", "fastest", "slowest"))  # fmt: skip
+        (
+            ("taller", "shorter", "tallest", "shortest"),
+            ("older", "younger", "oldest", "youngest"),
+            ("faster", "slower", "fastest", "slowest"),
+        )  # fmt: skip
     )
     facts = [(people[0], people[1]), (people[1], people[2])]
     told = [
@@ -126,13 +133,25 @@ def tallest(rng: Random, side: Side) -> Example:
     ]
     rng.shuffle(told)
     top = rng.random() < 0.5
-    asks = ["{t}. Who is the {w}?", "If {t}, who is the {w}?", "{t}. Name the {w} of them.",
-            "{t}. Which one is the {w}?"]
+    asks = [
+        "{t}. Who is the {w}?",
+        "If {t}, who is the {w}?",
+        "{t}. Name the {w} of them.",
+        "{t}. Which one is the {w}?",
+    ]
     question = pick(rng, side, asks).format(t=" and ".join(told), w=most if top else least)
     answer = people[0] if top else people[2]
     thought = f"{' > '.join(people)}, {most} {people[0]}, {least} {people[2]}."
-    return Example(category="logic", kind="tallest", question=question, thought=thought,
-                   answer=answer, expected=answer, check="words", choices=tuple(people))
+    return Example(
+        category="logic",
+        kind="tallest",
+        question=question,
+        thought=thought,
+        answer=answer,
+        expected=answer,
+        check="words",
+        choices=tuple(people),
+    )
 
 
 RULES = [
@@ -147,52 +166,92 @@ def rule(rng: Random, side: Side) -> Example:
     condition, result = rng.choice(RULES)
     opposite = _opposite(result)
     holds, follows = rng.random() < 0.5, rng.random() < 0.5
-    asks = ["Rule: if {c}, then {r}, otherwise {o}. Fact: {f}. Is it true that {q}?",
-            "If {c}, {r}; if not, {o}. Now {f}. Is it right that {q}?",
-            "When {c}, {r}, else {o}. We know: {f}. Does it hold that {q}?",
-            "Either {c} and {r}, or else {o}. Fact: {f}. True or not: {q}? Say yes or no."]
+    asks = [
+        "Rule: if {c}, then {r}, otherwise {o}. Fact: {f}. Is it true that {q}?",
+        "If {c}, {r}; if not, {o}. Now {f}. Is it right that {q}?",
+        "When {c}, {r}, else {o}. We know: {f}. Does it hold that {q}?",
+        "Either {c} and {r}, or else {o}. Fact: {f}. True or not: {q}? Say yes or no.",
+    ]
     fact = condition if holds else _opposite(condition)
     real = result if holds else opposite
     asked = result if follows else opposite
     answer = "yes" if real == asked else "no"
     question = pick(rng, side, asks).format(c=condition, r=result, o=opposite, f=fact, q=asked)
-    thought = f"{fact}: so {real}. Asked: {asked}, {'the same' if answer == 'yes' else 'not the same'}."
-    return Example(category="logic", kind="rule", question=question, thought=thought, answer=answer,
-                   expected=answer, check="words", choices=("yes", "no"))
+    thought = (
+        f"{fact}: so {real}. Asked: {asked}, {'the same' if answer == 'yes' else 'not the same'}."
+    )
+    return Example(
+        category="logic",
+        kind="rule",
+        question=question,
+        thought=thought,
+        answer=answer,
+        expected=answer,
+        check="words",
+        choices=("yes", "no"),
+    )
 
 
 def divisible(rng: Random, side: Side) -> Example:
     b = rng.randint(3, 9)
     a = b * rng.randint(5, 19) + (0 if rng.random() < 0.5 else rng.randint(1, b - 1))
     quotient, rest = divmod(a, b)
-    asks = ["Is {a} divisible by {b}?", "Does {b} divide {a} without remainder?", "Can {a} be divided evenly by {b}?",
-            "Is {a} a multiple of {b}?"]
+    asks = [
+        "Is {a} divisible by {b}?",
+        "Does {b} divide {a} without remainder?",
+        "Can {a} be divided evenly by {b}?",
+        "Is {a} a multiple of {b}?",
+    ]
     answer = "no" if rest else "yes"
     thought = f"{b}*{quotient}={b * quotient}, {a}-{b * quotient}={rest}: {'rest ' + str(rest) if rest else 'no rest'}."
-    return Example(category="logic", kind="divisible", question=pick(rng, side, asks).format(a=a, b=b),
-                   thought=thought, answer=answer, expected=answer, check="words", choices=("yes", "no"))
+    return Example(
+        category="logic",
+        kind="divisible",
+        question=pick(rng, side, asks).format(a=a, b=b),
+        thought=thought,
+        answer=answer,
+        expected=answer,
+        check="words",
+        choices=("yes", "no"),
+    )
 
 
 def counting(rng: Random, side: Side) -> Example:
     values = [rng.randint(1, 99) for _ in range(rng.randint(4, 7))]
     limit = rng.randint(20, 80)
     over = rng.random() < 0.5
-    asks = ["How many of {v} are {w} {x}?", "Count the numbers {w} {x} in {v}.", "In {v}, how many numbers are {w} {x}?",
-            "{v}: how many are {w} {x}?"]
+    asks = [
+        "How many of {v} are {w} {x}?",
+        "Count the numbers {w} {x} in {v}.",
+        "In {v}, how many numbers are {w} {x}?",
+        "{v}: how many are {w} {x}?",
+    ]
     hits = [value for value in values if (value > limit if over else value < limit)]
     thought = f"{'above' if over else 'below'} {limit}: {' '.join(map(str, hits)) or 'none'}, that is {len(hits)}."
-    return Example(category="logic", kind="counting", thought=thought, answer=str(len(hits)), expected=str(len(hits)),
-                   question=pick(rng, side, asks).format(v=", ".join(map(str, values)),
-                                                         w="above" if over else "below", x=limit))
+    return Example(
+        category="logic",
+        kind="counting",
+        thought=thought,
+        answer=str(len(hits)),
+        expected=str(len(hits)),
+        question=pick(rng, side, asks).format(
+            v=", ".join(map(str, values)), w="above" if over else "below", x=limit
+        ),
+    )
 
 
 def parity(rng: Random, side: Side) -> Example:
     """A kind that is held out: how many numbers of a list are even."""
     values = [rng.randint(10, 99) for _ in range(rng.randint(4, 6))]
     hits = [value for value in values if value % 2 == 0]
-    return Example(category="logic", kind="parity", answer=str(len(hits)), expected=str(len(hits)),
-                   question=f"How many of {', '.join(map(str, values))} are even?",
-                   thought=f"even: {' '.join(map(str, hits)) or 'none'}, that is {len(hits)}.")
+    return Example(
+        category="logic",
+        kind="parity",
+        answer=str(len(hits)),
+        expected=str(len(hits)),
+        question=f"How many of {', '.join(map(str, values))} are even?",
+        thought=f"even: {' '.join(map(str, hits)) or 'none'}, that is {len(hits)}.",
+    )
 
 
 GENERATORS = [
@@ -206,8 +265,14 @@ def _story(rng, side, asks, kind, steps, value, *, unit="", **fields) -> Example
     question = pick(rng, side, asks).format(
         n=pick(rng, side, NAMES), g=pick(rng, side, GOODS), **fields
     )
-    return Example(category="stories", kind=kind, question=question,
-                   thought=". ".join(steps) + ".", answer=f"{value}{unit}", expected=str(value))
+    return Example(
+        category="stories",
+        kind=kind,
+        question=question,
+        thought=". ".join(steps) + ".",
+        answer=f"{value}{unit}",
+        expected=str(value),
+    )
 
 
 def _opposite(fact: str) -> str:

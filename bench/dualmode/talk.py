@@ -49,12 +49,35 @@ Why do leaves fall?|Why do we dream?|How does a fridge work?|How does a bicycle 
 What is the opposite of hot?|What is the plural of mouse?|Give me a synonym for happy.|Use the word river in a sentence.|
 What is the past tense of go?|What rhymes with cat?|Spell the word necessary.|What is a noun?|What is a verb?\
 """.replace("\n", "").split("|")
-ASIDES = ["A simple question; I can answer at once.", "Nothing to work out here.", "This needs no steps.", "Just talk; a short answer."]  # noqa: E501
+ASIDES = [
+    "A simple question; I can answer at once.",
+    "Nothing to work out here.",
+    "This needs no steps.",
+    "Just talk; a short answer.",
+]  # noqa: E501
 
-PEOPLE = ["The council", "The school", "The museum", "The factory", "The library", "The hospital", "The club", "The farm"]
+PEOPLE = [
+    "The council",
+    "The school",
+    "The museum",
+    "The factory",
+    "The library",
+    "The hospital",
+    "The club",
+    "The farm",
+]
 DOINGS = ["opened a new hall", "closed its old wing", "hired ten workers", "bought two electric buses", "won a prize",
           "moved to a larger building", "planted a hundred trees", "cut its energy use by a third"]  # fmt: skip
-WHENS = ["last week", "in March", "on Monday", "this year", "in the autumn", "yesterday", "on Friday", "in May"]
+WHENS = [
+    "last week",
+    "in March",
+    "on Monday",
+    "this year",
+    "in the autumn",
+    "yesterday",
+    "on Friday",
+    "in May",
+]
 DETAILS = ["Many visitors came to see it.", "The work took longer than planned.", "The local paper wrote about it.",
            "A band played and there was cake.", "The neighbours had waited for it for years.", "The weather was fine.",
            "Some people had asked for it many times.", "The manager thanked all who had helped.",
@@ -71,7 +94,9 @@ def questions() -> list[str]:
 
 def talk(rng: Random, side: Side) -> Example:
     rows = _rows()
-    row = rng.choice([row for index, row in enumerate(rows) if (index % 10 == 0) == (side is Side.HELD_OUT)])
+    row = rng.choice(
+        [row for index, row in enumerate(rows) if (index % 10 == 0) == (side is Side.HELD_OUT)]
+    )
     return Example(category="talk", kind="talk", question=row["question"], answer=row["answer"],
                    thought=rng.choice(ASIDES), check="none")  # fmt: skip
 
@@ -79,13 +104,26 @@ def talk(rng: Random, side: Side) -> Example:
 def summary(rng: Random, side: Side) -> Example:
     who, did, when = pick(rng, side, PEOPLE), pick(rng, side, DOINGS), pick(rng, side, WHENS)
     sentences = rng.sample(DETAILS, rng.randint(2, 4))
-    main = rng.choice((f"{who} {did} {when}.", f"{when[0].upper()}{when[1:]}, {who[0].lower()}{who[1:]} {did}."))
+    main = rng.choice(
+        (f"{who} {did} {when}.", f"{when[0].upper()}{when[1:]}, {who[0].lower()}{who[1:]} {did}.")
+    )
     sentences.insert(rng.choice((0, 0, 1)), main)
-    asks = ["Summarise in one sentence: {t}", "Give me a one-sentence summary. {t}", "{t}\n\nSum that up in one sentence.",
-            "What does this text say, in one sentence? {t}"]
+    asks = [
+        "Summarise in one sentence: {t}",
+        "Give me a one-sentence summary. {t}",
+        "{t}\n\nSum that up in one sentence.",
+        "What does this text say, in one sentence? {t}",
+    ]
     answer = f"{who} {did} {when}."
-    return Example(category="talk", kind="summary", question=pick(rng, side, asks).format(t=" ".join(sentences)),
-                   answer=answer, expected=answer, check="words", thought=f"The main point: {who[0].lower()}{who[1:]} {did}.")
+    return Example(
+        category="talk",
+        kind="summary",
+        question=pick(rng, side, asks).format(t=" ".join(sentences)),
+        answer=answer,
+        expected=answer,
+        check="words",
+        thought=f"The main point: {who[0].lower()}{who[1:]} {did}.",
+    )
 
 
 GENERATORS = [(talk, 12), (summary, 3)]
@@ -123,7 +161,9 @@ def main() -> None:
             replies = batch_generate(loaded.model, loaded.tokenizer, prompts, max_tokens=72)
             for question, text in zip(batch, replies.texts, strict=True):
                 sentences = re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(text.split()))
-                whole = [sentence for sentence in sentences[:2] if sentence.endswith((".", "!", "?"))]
+                whole = [
+                    sentence for sentence in sentences[:2] if sentence.endswith((".", "!", "?"))
+                ]
                 if whole:
                     file.write(json.dumps({"question": question, "answer": " ".join(whole)}) + "\n")
             file.flush()

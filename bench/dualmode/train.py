@@ -58,10 +58,12 @@ class Block(nn.Module):
         self.heads = config["num_attention_heads"]
         self.kv_heads = config["num_key_value_heads"]
         self.eps = config["rms_norm_eps"]
-        names = [f"self_attn.{x}_proj" for x in "qkvo"] + [f"mlp.{x}_proj" for x in ("gate", "up", "down")]
-        self.linear = nn.ModuleDict({
-            name.replace(".", "/"): Factored(weights[f"{prefix}.{name}.weight"]) for name in names
-        })
+        names = [f"self_attn.{x}_proj" for x in "qkvo"] + [
+            f"mlp.{x}_proj" for x in ("gate", "up", "down")
+        ]
+        self.linear = nn.ModuleDict(
+            {name.replace(".", "/"): Factored(weights[f"{prefix}.{name}.weight"]) for name in names}
+        )
         self.before = weights[f"{prefix}.input_layernorm.weight"].to(HALF)
         self.between = weights[f"{prefix}.post_attention_layernorm.weight"].to(HALF)
 

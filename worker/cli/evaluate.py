@@ -1,22 +1,26 @@
-"""`thinkq eval`: how well the router does on prompts that somebody has labelled."""
+"""`thinkq eval`: how well the router does on labelled prompts, and with the model on tasks."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
 from msgspec import Struct
 
-from worker.cli.options import new_app
+from worker.cli.options import ConfigFile, new_app
 from worker.domain.messages import Message, Mode
 from worker.router.conversation import question_of
 from worker.router.judge import Router, load_router
 from worker.router.measures import Figures, Judged, by_group, figures
 from worker.router.policy import Preset
 
-app = new_app("Measure the router on labelled data.")
+if TYPE_CHECKING:
+    from worker.evaluation.running import Strategy
+
+app = new_app("Measure the router, and the model with it.")
 
 GROUPS = ("lang", "category", "source")
 
@@ -29,12 +33,6 @@ class Labelled(Struct, frozen=True):
     lang: str = ""
     category: str = ""
     source: str = ""
-
-
-# With one command alone typer would leave its name out.
-@app.callback()
-def _eval() -> None:
-    """Measure the router on labelled data."""
 
 
 @app.command()
@@ -103,3 +101,84 @@ def _print(rows: dict[str, Figures]) -> None:
         told = "".join(f"{'-' if share is None else f'{share:.1%}':>8}" for share in shares)
         order = "-" if row.ranking is None else f"{row.ranking:.3f}"
         typer.echo(f"{name:<24}{row.prompts:>8}{told}{order:>9}{row.calibration_error:>8.3f}")
+
+
+@app.command(name="end-to-end")
+def end_to_end(
+    *,
+    tasks: Annotated[
+        Path | None, typer.Option("--tasks", help="A file of tasks; default: those that ship.")
+    ] = None,
+    modes: Annotated[
+        str, typer.Option("--modes", help="Of never, always and auto, parted by commas.")
+    ] = "never,always,auto",
+    model: Annotated[
+        str | None, typer.Option("--model", help="A model's name or folder; default: as set.")
+    ] = None,
+    config: ConfigFile = None,
+    at_once: Annotated[int, typer.Option("--at-once", min=1, help="Tasks that run together.")] = 8,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Only every n-th task, this many in all.")
+    ] = None,
+    budget: Annotated[
+        int | None, typer.Option("--budget", min=1, help="Tokens of thought; default: the model's.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw accuracy over tokens into this SVG file.")
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option("--answers", help="Write what was answered, as JSON lines.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Put tasks to the model without thinking, with it, and as the router chooses.
+
+    Prints for each the share that was right, the tokens it took and the seconds.
+    """
+    # Late: `eval router` needs none of it.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    from worker.cli.run import model_path  # noqa: PLC0415
+    from worker.daemon.daemon import engine_options  # noqa: PLC0415
+    from worker.evaluation import report, running  # noqa: PLC0415
+    from worker.evaluation import tasks as questions  # noqa: PLC0415
+    from worker.settings import load  # noqa: PLC0415
+
+    strategies = _strategies(modes)
+    try:
+        asked = questions.read_tasks(tasks or questions.SHIPPED)
+    except questions.TaskError as error:
+        raise typer.BadParameter(str(error), param_hint="--tasks") from error
+    asked = asked[:: max(1, len(asked) // limit)][:limit] if limit else asked
+    settings = load(config, {} if model is None else {"model.name": model})
+    options = engine_options(settings, model_path(settings))
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        line = bar.add_task("Loading the model", total=None)
+        measured = asyncio.run(
+            running.measure(
+                options,
+                asked,
+                strategies,
+                router=load_router(),
+                at_once=at_once,
+                budget_tokens=budget,
+                told=lambda done, total: bar.update(
+                    line, description="Asking", completed=done, total=total
+                ),
+            )
+        )
+    rows = report.rows(measured)
+    if plot is not None:
+        plot.write_text(report.picture(rows), encoding="utf-8")
+    if answers is not None:
+        lines = [msgspec.json.encode(one) for some in measured.values() for one in some]
+        answers.write_bytes(b"".join(line + b"\n" for line in lines))
+    typer.echo(msgspec.json.encode(rows) if as_json else report.table(rows))
+
+
+def _strategies(modes: str) -> list[Strategy]:
+    try:
+        return msgspec.convert(modes.split(","), list[Literal["never", "always", "auto"]])
+    except msgspec.ValidationError as error:
+        raise typer.BadParameter(f"{modes}: {error}", param_hint="--modes") from error

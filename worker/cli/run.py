@@ -45,16 +45,16 @@ def run(
         file_bytes=settings.log.file_bytes,
         files_kept=settings.log.files_kept,
     )
-    model_path = _model_path(settings)
+    folder = model_path(settings)
     if settings.broker.embedded == "off":
-        asyncio.run(_serve(settings, model_path))
+        asyncio.run(_serve(settings, folder))
         return
     own = EmbeddedBroker()
     bound = own.start(settings.broker.embedded, settings.broker.host, settings.broker.port)
     try:
         settings = load(config, _flags(broker, model, embedded=embedded) | _address(bound))
         _say_how_to_go_on(bound)
-        asyncio.run(_serve(settings, model_path))
+        asyncio.run(_serve(settings, folder))
     finally:
         own.stop()
 
@@ -80,7 +80,13 @@ def _address(bound: BoundBroker) -> dict[str, Any]:
     return {"broker.host": bound.host, "broker.port": bound.port}
 
 
-def _model_path(settings: Settings) -> str:
+def model_path(settings: Settings) -> str:
+    """Return the folder of the model that the settings name; empty for the stub.
+
+    Raises:
+        ModelError: It is not on this machine.
+
+    """
     if settings.model.name == _STUB:
         return ""
     from worker.engine import hub  # noqa: PLC0415 - a stub needs none of it

@@ -133,7 +133,7 @@ class Daemon:
             on_model=self._announce,
         )
         self._engine = Engine(
-            _engine_options(settings, model_path),
+            engine_options(settings, model_path),
             self._jobs,
             start_timeout_s=settings.engine.start_timeout_s,
             step_timeout_s=settings.engine.step_timeout_s,
@@ -332,7 +332,8 @@ def _client_id(settings: Settings) -> str:
     return f"{settings.topics.root}-{settings.worker.id}".replace("/", "-")
 
 
-def _engine_options(settings: Settings, model_path: str) -> EngineOptions:
+def engine_options(settings: Settings, model_path: str) -> EngineOptions:
+    """Return what the engine of these settings is started with."""
     return EngineOptions(
         model_name=settings.model.name,
         model_path=model_path,

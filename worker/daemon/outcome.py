@@ -73,6 +73,8 @@ class Outcome:
             reasoning=job.text(Kind.REASONING),
             tool_calls=calls,
             finish_reason=FinishReason(finish_reason),
+            notes=tuple(done.notes) if done and done.notes else UNSET,
+            logprobs=tuple(done.logprobs) if done and job.request.sampling.logprobs else UNSET,
             **self._known(job, done, now),
         )
 

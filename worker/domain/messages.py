@@ -101,6 +101,12 @@ class Sampling(Struct, frozen=True, omit_defaults=True):
     min_p: float | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    repetition_penalty: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: dict[int, float] = {}
+    logprobs: bool = False
+    top_logprobs: int = 0
 
 
 class ReplyRoute(Struct, frozen=True, omit_defaults=True):
@@ -162,6 +168,21 @@ class Usage(Struct, frozen=True):
     completion_tokens: int = 0
 
 
+class TokenProbability(Struct, frozen=True):
+    """A token's text and the natural logarithm of its probability."""
+
+    token: str
+    logprob: float
+
+
+class TokenChoice(Struct, frozen=True):
+    """A token of the answer, and the likeliest ones in its place, as OpenAI has it."""
+
+    token: str
+    logprob: float
+    top_logprobs: tuple[TokenProbability, ...] = ()
+
+
 class Timing(Struct, frozen=True):
     """Milliseconds since the request arrived, but `queue_ms`: how long it waited for a row."""
 
@@ -181,7 +202,11 @@ class ErrorBody(Struct, frozen=True, omit_defaults=True):
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """The final reply: exactly one for each (client, id). Unset fields are not on the wire."""
+    """The final reply: exactly one for each (client, id). Unset fields are not on the wire.
+
+    `notes` say in words what was done to the answer: a loop that was cut, a grammar that was
+    completed.
+    """
 
     id: str
     status: Literal["ok", "error"]
@@ -189,6 +214,8 @@ class Reply(Struct, frozen=True, kw_only=True):
     reasoning: str | UnsetType = UNSET
     tool_calls: tuple[ToolCall, ...] | UnsetType = UNSET
     finish_reason: FinishReason | UnsetType = UNSET
+    notes: tuple[str, ...] | UnsetType = UNSET
+    logprobs: tuple[TokenChoice, ...] | UnsetType = UNSET
     mode: Mode | UnsetType = UNSET
     route: Route | UnsetType = UNSET
     usage: Usage | UnsetType = UNSET

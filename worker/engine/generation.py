@@ -15,13 +15,13 @@ from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
 from msgspec import Struct
 from msgspec.structs import replace
 
-from worker.domain.errors import ContextTooLong, ThinkqError
+from worker.domain.errors import BadRequest, ContextTooLong, ThinkqError
 from worker.domain.messages import Mode
 from worker.engine.caches import Caches
 from worker.engine.pipe import Cancel, Failed, RowEvent, State, Step, Submit
 from worker.engine.prompts import PromptWriter
 from worker.engine.row import Next, Row
-from worker.engine.sampling import seeded_sampler, shared_sampler
+from worker.engine.sampling import penalties, seeded_sampler, shared_sampler
 from worker.engine.structured import GrammarProcessor, Grammars, shortest_closing
 from worker.engine.tools import call_grammar, describe
 
@@ -114,6 +114,7 @@ class Generation:
         Raises:
             ContextTooLong: The prompt leaves no room for an answer.
             BadSchema: Its grammar can't be enforced.
+            BadRequest: It names a token that the model doesn't have.
 
         """
         loaded, profile = self._loaded, self._loaded.profile
@@ -123,6 +124,12 @@ class Generation:
             self._grammars.matcher(row.grammar)
         if mode is Mode.THINK and row.reasoning_limit <= 0:
             row = self._row(replace(submit, mode=Mode.NO_THINK), Mode.NO_THINK)
+        unknown = [token for token in submit.sampling.logit_bias if token >= loaded.vocabulary]
+        if unknown:
+            raise BadRequest(
+                f"logit_bias: expected token ids below {loaded.vocabulary}, got {unknown[0]}",
+                field="logit_bias",
+            )
         if row.completion_limit < 1:
             limit = loaded.context_tokens - 1
             raise ContextTooLong(
@@ -243,6 +250,8 @@ class Generation:
             row = by_uid.get(response.uid)
             if row is not None:
                 before = len(row.generated)
+                if row.submit.sampling.logprobs:
+                    row.note_probability(response.token, response.logprobs)
                 self._take(row, response, events)
                 tokens.append((row.row, row.generated[before:]))
         self._steps += 1
@@ -319,6 +328,10 @@ class Generation:
             following = Next.GO_ON
         return following
 
+    def _penalties(self, row: Row, context_length: int) -> list[Any]:
+        wish = row.submit.sampling
+        return penalties(wish, written_from=context_length - len(row.generated))
+
     def _insert(
         self,
         row: Row,
@@ -327,13 +340,14 @@ class Generation:
         cached: list[int] | None = None,
     ) -> None:
         known = cached or []
-        processors = []
+        processors = self._penalties(row, len(known) + len(tokens))
         grammar = row.grammar
         if grammar and row.phase == "answering":
             matcher = self._grammars.matcher(grammar)
             matcher.consume_tokens(row.generated[row.answer_begins :])
-            processors.append(GrammarProcessor(matcher, len(known) + len(tokens)))
-            self._processors[row.row] = processors[0]
+            bound = GrammarProcessor(matcher, len(known) + len(tokens))
+            processors.append(bound)
+            self._processors[row.row] = bound
         (row.uid,) = self._batch.insert(
             [tokens],
             caches=[cache] if cache is not None else None,
@@ -417,10 +431,10 @@ class Generation:
             return
         text = shortest_closing(processor.matcher, self._grammars.tokenizer)
         if text is None:
-            row.note = "the grammar could not be completed within the length"
+            row.notes.append("The grammar could not be completed within the length.")
         else:
             row.append_answer(text, events)
-            row.note = "completed by the grammar at the length's end"
+            row.notes.append("The answer was completed by its grammar at the length's end.")
 
     def _take_out(self, row: Row) -> None:
         self._batch.remove([row.uid])

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from worker.domain.messages import Kind, Mode, Sampling
+from worker.domain.messages import Kind, Mode, Sampling, TokenChoice
 from worker.domain.model import ModelInfo  # noqa: TC001 - msgspec reads it at run time
 
 if TYPE_CHECKING:
     import socket
+
+ThoughtEnd: TypeAlias = Literal["none", "model", "budget", "loop"]
 
 LENGTH_BYTES = 4
 _READ_BYTES = 1 << 20
@@ -117,7 +119,11 @@ class State(Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class Done(Struct, frozen=True, tag=True, kw_only=True):
-    """A row ended. The texts were all sent before as `Text`."""
+    """A row ended. The texts were all sent before as `Text`.
+
+    `thought_end` is what ended its thought: the model itself, the budget, a loop, or nothing,
+    where there was no thought.
+    """
 
     row: int
     finish_reason: Literal["stop", "length", "tool_calls", "cancelled", "deadline"]
@@ -126,7 +132,9 @@ class Done(Struct, frozen=True, tag=True, kw_only=True):
     reasoning_tokens: int = 0
     completion_tokens: int = 0
     tool_calls: list[dict[str, Any]] = []
-    note: str = ""
+    thought_end: ThoughtEnd = "none"
+    notes: list[str] = []
+    logprobs: list[TokenChoice] = []
 
 
 class Failed(Struct, frozen=True, tag=True, omit_defaults=True):

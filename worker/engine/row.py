@@ -13,17 +13,22 @@ import msgspec
 
 from worker.domain.messages import Kind, Mode
 from worker.engine.pipe import Done, RowEvent, State, Submit, Text
-from worker.engine.text import TextStream
+from worker.engine.text import TextStream, is_looping, token_choice
 
 if TYPE_CHECKING:
+    import mlx.core as mx
     from mlx_lm.tokenizer_utils import TokenizerWrapper
 
+    from worker.domain.messages import TokenChoice
+    from worker.engine.pipe import ThoughtEnd
     from worker.engine.profiles import Profile
 
     FinishReason = Literal["stop", "length", "tool_calls", "cancelled", "deadline"]
 
 _ANSWER_SHARE = 2
 _ANSWER_RESERVE_TOKENS = 256
+_HELD_CHARACTERS = 160
+_LOOP_CHECK_TOKENS = 16
 
 
 class Next(Enum):
@@ -79,7 +84,9 @@ class Row:
         self.answer_begins = 0
         self.tool_calls: list[dict[str, Any]] = []
         self.finish_reason: FinishReason = "stop"
-        self.note = ""
+        self.thought_end: ThoughtEnd = "none"
+        self.notes: list[str] = []
+        self.logprobs: list[TokenChoice] = []
         self._tokenizer = tokenizer
         self._eos = tokenizer.eos_token_ids
         self._control = set(tokenizer.all_special_ids) | set(self._eos)
@@ -88,6 +95,9 @@ class Row:
         self._tool_start = _single(tokenizer.tool_call_start_tokens)
         self._tool_end = _single(tokenizer.tool_call_end_tokens)
         self._begun = False
+        # After a thought was closed by force its model may go on thinking without a mark: what it
+        # says is held back until it has clearly begun to answer.
+        self._held: str | None = None
         self._interrupted: Literal["thinking", "answering", "tool"] = "answering"
         self._called = ""
         self._tool_text = TextStream(tokenizer)
@@ -131,11 +141,27 @@ class Row:
         self.answer_begins = len(self.generated)
         if self.phase == "thinking":
             self._end_thought(events)
+            if self.native and self.thought_end in ("budget", "loop") and not self.grammar:
+                self._held = ""
+
+    def note_probability(self, token: int, logprobs: mx.array) -> None:
+        """Keep what the model thought of a token that it is about to say in its answer.
+
+        Args:
+            token: The one that was chosen.
+            logprobs: Of the whole vocabulary, shape (vocabulary,).
+
+        """
+        if self.phase != "answering" or token in self._control or token == self._think_start:
+            return
+        count = self.submit.sampling.top_logprobs
+        self.logprobs.append(token_choice(self._tokenizer, token, logprobs, count))
 
     def finish(self, events: list[RowEvent]) -> None:
         """Give out what was held back, and the end."""
         self._emit(Kind.REASONING, self._reasoning_text.finish(), events)
         self._answer(self._answer_text.finish(), events)
+        self._let_go(events)
         if self.phase == "tool" or self._called:
             self._add_tool_call(self._called + self._tool_text.finish(), events)
         if self.tool_calls and self.finish_reason == "stop":
@@ -149,12 +175,15 @@ class Row:
                 reasoning_tokens=self.reasoning_tokens,
                 completion_tokens=self.sampled,
                 tool_calls=self.tool_calls,
-                note=self.note,
+                thought_end=self.thought_end,
+                notes=self.notes,
+                logprobs=self.logprobs,
             )
         )
 
     def _in_thought(self, token: int, events: list[RowEvent]) -> Next:
         if token == self._think_end:
+            self.thought_end = "model"
             self._end_thought(events)
             return Next.BEGIN_ANSWER if self.grammar else Next.GO_ON
         if token in self._eos:
@@ -162,6 +191,7 @@ class Row:
                 self._end_thought(events)
                 return Next.FINISH
             # A native model that ends its turn inside the thought still owes an answer.
+            self.thought_end = "model"
             return Next.CLOSE_THOUGHT if self.native else Next.BEGIN_ANSWER
         if token == self._tool_start:
             self._begin_tool_call()
@@ -169,7 +199,17 @@ class Row:
         self.reasoning_tokens += 1
         if token not in self._control and token != self._think_start:
             self._emit(Kind.REASONING, self._reasoning_text.add(token), events)
-        return Next.CLOSE_THOUGHT if self.reasoning_tokens >= self.reasoning_limit else Next.GO_ON
+        return self._after_thought_token()
+
+    def _after_thought_token(self) -> Next:
+        if self.reasoning_tokens >= self.reasoning_limit:
+            self.thought_end = "budget"
+        elif self._is_looping():
+            self.thought_end = "loop"
+            self.notes.append("The thought went round in circles and was closed.")
+        else:
+            return Next.GO_ON
+        return Next.CLOSE_THOUGHT
 
     def _in_answer(self, token: int, events: list[RowEvent]) -> Next:
         if token in self._eos:
@@ -179,9 +219,16 @@ class Row:
         if token == self._tool_start:
             self._begin_tool_call()
             return Next.GO_ON
-        if token not in self._control and token != self._think_end:
+        if token == self._think_end and self._held is not None:
+            self._unmark(events)
+        elif token not in self._control and token != self._think_end:
             self._answer(self._answer_text.add(token), events)
-        return Next.FINISH if self._answer_text.stopped else Next.GO_ON
+        if self._answer_text.stopped:
+            return Next.FINISH
+        if not self.grammar and self._is_looping():
+            self.notes.append("The answer went round in circles and was cut.")
+            return Next.FINISH
+        return Next.GO_ON
 
     def _in_tool_call(self, token: int, events: list[RowEvent]) -> Next:
         ended = token in self._eos
@@ -203,8 +250,27 @@ class Row:
         # An answer that is bound to be a call is one from its first character on.
         if self._called or (self.calls is not None and text.startswith("{")):
             self._called += text
+        elif self._held is not None:
+            self._held += text
+            if len(self._held) > _HELD_CHARACTERS or "\n\n" in self._held.lstrip():
+                self._let_go(events)
         else:
             self._emit(Kind.ANSWER, text, events)
+
+    def _let_go(self, events: list[RowEvent]) -> None:
+        held, self._held = self._held, None
+        self._emit(Kind.ANSWER, held or "", events)
+
+    def _unmark(self, events: list[RowEvent]) -> None:
+        """Turn what was held back into the thought it was."""
+        held, self._held = f"{self._held}{self._answer_text.finish()}", None
+        self._answer_text = TextStream(self._tokenizer, self.submit.sampling.stop)
+        self._emit(Kind.REASONING, held, events)
+        self.logprobs.clear()
+        self.notes.append("The model went on thinking after its budget; that is not in the answer.")
+
+    def _is_looping(self) -> bool:
+        return self.sampled % _LOOP_CHECK_TOKENS == 0 and is_looping(self.generated)
 
     def _reopen_thought(self, events: list[RowEvent]) -> Next:
         # After its thought was closed, or where it was told not to, the model begins another one:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import mlx.core as mx
+from mlx_lm.sample_utils import make_logits_processors
 from msgspec import Struct
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from worker.domain.messages import Sampling
 
     Sampler = Callable[[mx.array], mx.array]
+    LogitsProcessor = Callable[[mx.array, mx.array], mx.array]
 
+_PENALTY_TOKENS = 1024
 _POSITION_STRIDE = 0x9E3779B97F4A7C15
 
 
@@ -92,6 +95,39 @@ def shared_sampler(parameters: SamplingParameters) -> Sampler:
         return choose(logprobs, parameters)
 
     return sample
+
+
+def penalties(wish: Sampling, *, written_from: int) -> list[LogitsProcessor]:
+    """Return what changes one row's logits before a token is chosen, in mlx-lm's convention.
+
+    Presence and frequency count what the model has written, as OpenAI's do; the penalty on
+    repetition counts the prompt too (Keskar et al. 2019, arXiv 1909.05858). All look back at most
+    1,024 tokens.
+
+    Args:
+        wish: What the client asked for.
+        written_from: Where in the row's context its own text begins.
+
+    """
+    own = make_logits_processors(
+        presence_penalty=wish.presence_penalty,
+        presence_context_size=_PENALTY_TOKENS,
+        frequency_penalty=wish.frequency_penalty,
+        frequency_context_size=_PENALTY_TOKENS,
+    )
+    of_all = make_logits_processors(
+        logit_bias=wish.logit_bias or None,
+        repetition_penalty=None if wish.repetition_penalty == 1 else wish.repetition_penalty,
+        repetition_context_size=_PENALTY_TOKENS,
+    )
+    return [*of_all, *(_of_written(processor, written_from) for processor in own)]
+
+
+def _of_written(processor: LogitsProcessor, written_from: int) -> LogitsProcessor:
+    def process(context: mx.array, logits: mx.array) -> mx.array:
+        return processor(context[written_from:], logits)
+
+    return process
 
 
 def seeded_sampler(parameters: SamplingParameters, seed: int, position: int) -> Sampler:

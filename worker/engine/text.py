@@ -4,10 +4,60 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import mlx.core as mx
+import numpy as np
 from mlx_lm.generate import TextStateMachine
 
+from worker.domain.messages import TokenChoice, TokenProbability
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlx_lm.tokenizer_utils import TokenizerWrapper
+
+_LOOP_PERIOD_TOKENS = 64
+_LOOP_REPEATS = 6
+_LOOP_TOKENS = 96
+
+
+def is_looping(tokens: Sequence[int]) -> bool:
+    """Tell whether the end of a text is one n-gram again and again.
+
+    That is six times at least and 96 tokens at least, so that a table's rule or a row of zeros
+    passes; an n-gram may have up to 64 tokens.
+    """
+    for period in range(1, _LOOP_PERIOD_TOKENS + 1):
+        span = max(_LOOP_REPEATS * period, _LOOP_TOKENS)
+        if span <= len(tokens) and tokens[-span:-period] == tokens[-span + period :]:
+            return True
+    return False
+
+
+def token_choice(
+    tokenizer: TokenizerWrapper, token: int, logprobs: mx.array, count: int
+) -> TokenChoice:
+    """Return a token with its probability and the `count` likeliest ones.
+
+    Args:
+        tokenizer: Says how they are written.
+        token: The one that was chosen.
+        logprobs: Of the whole vocabulary, shape (vocabulary,).
+        count: How many others to name, 0 to 20.
+
+    """
+    likeliest: list[int] = []
+    if count:
+        found = mx.argpartition(-logprobs, kth=count - 1)[:count]
+        likeliest = np.array(found[mx.argsort(-logprobs[found])]).tolist()
+    values: list[float] = np.array(logprobs[mx.array([token, *likeliest])]).tolist()
+    return TokenChoice(
+        tokenizer.decode([token]),
+        values[0],
+        tuple(
+            TokenProbability(tokenizer.decode([one]), value)
+            for one, value in zip(likeliest, values[1:], strict=True)
+        ),
+    )
 
 
 class TextStream:

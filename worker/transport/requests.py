@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from worker.transport.topics import Topics
 
 _MAX_HEX_BYTES = 32
+_MAX_TOKEN_DIGITS = 7
 
 
 def decode_request(
@@ -157,7 +158,31 @@ def _sampling(fields: RequestFields) -> Sampling:
         min_p=fields.min_p,
         seed=fields.seed,
         stop=stop,
+        repetition_penalty=fields.repetition_penalty,
+        presence_penalty=fields.presence_penalty,
+        frequency_penalty=fields.frequency_penalty,
+        logit_bias=_logit_bias(fields.logit_bias),
+        logprobs=_logprobs(fields),
+        top_logprobs=fields.top_logprobs or 0,
     )
+
+
+def _logit_bias(given: dict[str, float] | None) -> dict[int, float]:
+    """Return biases by token id; JSON's names are texts."""
+    for name in given or ():
+        if not (name.isascii() and name.isdigit() and len(name) <= _MAX_TOKEN_DIGITS):
+            raise BadRequest(
+                f"logit_bias: expected token ids as names, got {name[:64]!r}", field="logit_bias"
+            )
+    return {int(name): bias for name, bias in (given or {}).items()}
+
+
+def _logprobs(fields: RequestFields) -> bool:
+    if fields.top_logprobs is not None and not fields.logprobs:
+        raise BadRequest(
+            "top_logprobs: expected together with logprobs: true", field="top_logprobs"
+        )
+    return fields.logprobs or False
 
 
 def _deadline_ms(asked_ms: int | None, expiry_s: int | None) -> int | None:

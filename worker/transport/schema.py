@@ -15,10 +15,12 @@ from worker.domain.messages import Json, ToolCall  # noqa: TC001 - msgspec reads
 _MAX_INT32 = 2**31 - 1
 _MAX_INT64 = 2**63 - 1
 _MAX_STOPS = 8
+_MAX_BIASES = 300
 
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=_MAX_INT32)]
 CountOrZero: TypeAlias = Annotated[int, Meta(ge=0, le=_MAX_INT32)]
 Text: TypeAlias = Annotated[str, Meta(min_length=1)]
+Bias: TypeAlias = Annotated[float, Meta(ge=-100, le=100)]
 KindName: TypeAlias = Literal["answer", "reasoning", "tool", "progress"]
 FunctionName: TypeAlias = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$")]
 
@@ -92,6 +94,12 @@ class RequestFields(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     seed: Annotated[int, Meta(ge=0, le=_MAX_INT64)] | None = None
     stop: Text | Annotated[list[Text], Meta(max_length=_MAX_STOPS)] | None = None
+    repetition_penalty: Annotated[float, Meta(gt=0, le=2)] | None = None
+    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+    logit_bias: Annotated[dict[str, Bias], Meta(max_length=_MAX_BIASES)] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     stream: bool | None = None
     response_format: dict[str, Json] | None = None
     tools: list[dict[str, Json]] | None = None

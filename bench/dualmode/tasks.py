@@ -1,0 +1,65 @@
+"""Writes the held-out tasks that ship: `python -m bench.dualmode.tasks`; the same file each time.
+
+A fifth of those to be worked out are of kinds that no training example has.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+
+from bench.dualmode import homes, machines, numbers, stories
+from bench.dualmode.dataset import messages
+from bench.dualmode.example import Example, Side, belongs
+from worker.domain.messages import Message
+from worker.evaluation.tasks import SHIPPED, Task
+
+COUNTS = ((numbers, 150), (machines, 60), (stories, 110), (homes, 160))
+NEW_KIND_SHARE = 0.2
+
+
+def held_out() -> list[Task]:
+    """Return the tasks, no question twice."""
+    rng = Random(20_261_124)
+    tasks: list[Task] = []
+    asked: set[str] = set()
+    for module, count in COUNTS:
+        new_kinds = int(count * NEW_KIND_SHARE) if module.HELD_OUT_KINDS else 0
+        for index in range(count):
+            kinds = (
+                [(one, 1) for one in module.HELD_OUT_KINDS]
+                if index < new_kinds
+                else module.GENERATORS
+            )
+            makers, weights = zip(*kinds, strict=True)
+            while True:
+                example: Example = rng.choices(makers, weights)[0](rng, Side.HELD_OUT)
+                if belongs(example, Side.HELD_OUT) and example.question not in asked:
+                    break
+            asked.add(example.question)
+            tasks.append(task_of(example, f"{example.category}-{len(tasks) + 1:03}"))
+    return tasks
+
+
+def task_of(example: Example, name: str) -> Task:
+    """Return an example as a task."""
+    return Task(
+        id=name,
+        category=example.category,
+        messages=tuple(Message(**message) for message in messages(example)),
+        answer=example.expected,
+        check="tools" if example.calls else example.check,
+        choices=example.choices,
+        tools=example.tools,
+        label="no_think" if example.category == "home" else "think",
+    )
+
+
+def main() -> None:
+    """Write the file."""
+    SHIPPED.write_bytes(b"".join(msgspec.json.encode(task) + b"\n" for task in held_out()))
+
+
+if __name__ == "__main__":
+    main()
