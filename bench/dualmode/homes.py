@@ -31,7 +31,7 @@ PHRASES = {
         "start {d}",
         "I need {d} on",
         "switch {d} on",
-    ],  # noqa: E501
+    ],
     "turn_off": [
         "turn off {d}",
         "switch off {d}",
@@ -41,7 +41,7 @@ PHRASES = {
         "stop {d}",
         "I don't need {d} any more",
         "switch {d} off",
-    ],  # noqa: E501
+    ],
     "open": [
         "open {d}",
         "please open {d}",
@@ -69,7 +69,7 @@ PHRASES = {
         "put {d} to {v} percent",
         "{d} to {v} %",
         "turn {d} to {v} percent",
-    ],  # noqa: E501
+    ],
     "position": [
         "set {d} to {v} percent",
         "move {d} to {v} percent",
@@ -83,7 +83,7 @@ PHRASES = {
         "I want {d} at {v} degrees",
         "turn {d} to {v}",
         "make {d} {v} degrees",
-    ],  # noqa: E501
+    ],
     "speed": [
         "set {d} to speed {v}",
         "{d} on level {v}",
@@ -111,14 +111,14 @@ BEFORE = [
     "um ",
     "I'd like you to ",
     "would you ",
-]  # noqa: E501
+]
 AFTER = ["", "", "", "", " please", " now", " for me", " thanks", ", thank you", " will you"]
 
 ACTIONS_SYSTEM = [
-    'You control a home. Reply with JSON only: {"actions": [{"device", "action", "value"}]}, or with "error" if a device does not exist.',  # noqa: E501
-    'Turn the command into JSON {"actions": [{"device", "action", "value"}]}. Use only the devices listed; otherwise give "error".',  # noqa: E501
-    'You are the voice control of a house. Answer as JSON with "actions" (device, action, value), or "error" for what is not there.',  # noqa: E501
-    'Smart home. Output one JSON object: "actions", a list of device, action and value; "error" if there is no such device.',  # noqa: E501
+    'You control a home. Reply with JSON only: {"actions": [{"device", "action", "value"}]}, or with "error" if a device does not exist.',
+    'Turn the command into JSON {"actions": [{"device", "action", "value"}]}. Use only the devices listed; otherwise give "error".',
+    'You are the voice control of a house. Answer as JSON with "actions" (device, action, value), or "error" for what is not there.',
+    'Smart home. Output one JSON object: "actions", a list of device, action and value; "error" if there is no such device.',
 ]
 TOOL = {
     "type": "function",
@@ -202,7 +202,7 @@ def everywhere(rng: Random, side: Side) -> Example:
         "lights out everywhere",
         "turn all lights off",
         "switch off all lights",
-    ]  # noqa: E501
+    ]
     wording = pick(rng, side, wordings)
     action = "turn_off"
     if on:
@@ -218,7 +218,7 @@ def everywhere(rng: Random, side: Side) -> Example:
                 ],
             ),
             "turn_on",
-        )  # noqa: E501
+        )
     actions = [{"device": device, "action": action} for device in lights]
     return _json(rng, side, home, _spoken(rng, side, [wording]), actions, "everywhere")
 
@@ -286,7 +286,7 @@ def flat(rng: Random, side: Side) -> Example:
                     "Dim the {r} {d} to {v} percent",
                     "Switch the {r} {d} on at {v} %",
                 ]
-            )  # noqa: E501
+            )
         else:
             text, percent = (
                 rng.choice(

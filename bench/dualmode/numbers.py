@@ -26,7 +26,7 @@ def addition(rng: Random, side: Side) -> Example:
         "Calculate the sum of {a} and {b}.",
         "{a} + {b} =",
         "Please add {b} to {a}.",
-    ]  # noqa: E501
+    ]
     return _number(
         "arithmetic", "addition", pick(rng, side, asks).format(a=a, b=b), add(a, b), a + b
     )
@@ -43,7 +43,7 @@ def subtraction(rng: Random, side: Side) -> Example:
         "How much is {a} less {b}?",
         "{a} - {b} =",
         "What is left of {a} after {b} is taken?",
-    ]  # noqa: E501
+    ]
     return _number(
         "arithmetic", "subtraction", pick(rng, side, asks).format(a=a, b=b), subtract(a, b), a - b
     )
@@ -60,7 +60,7 @@ def multiplication(rng: Random, side: Side) -> Example:
         "How much is {b} times {a}?",
         "{a} * {b} =",
         "What is the product of {a} and {b}?",
-    ]  # noqa: E501
+    ]
     return _number(
         "arithmetic",
         "multiplication",
@@ -82,7 +82,7 @@ def division(rng: Random, side: Side) -> Example:
         "Share {a} among {b}.",
         "{a} / {b} =",
         "What is one {b}th of {a}, as {a} over {b}?",
-    ]  # noqa: E501
+    ]
     return _number(
         "arithmetic", "division", pick(rng, side, asks).format(a=a, b=b), divide(a, b), quotient
     )
@@ -95,7 +95,7 @@ def two_steps(rng: Random, side: Side) -> Example:
         "Compute {a} times {b}, plus {c}.",
         "Multiply {a} by {b} and add {c}.",
         "Take {a} times {b}, then add {c}.",
-    ]  # noqa: E501
+    ]
     thought = f"{multiply(a, b)}. {add(a * b, c)}"
     return _number(
         "arithmetic", "two steps", pick(rng, side, asks).format(a=a, b=b, c=c), thought, a * b + c
@@ -135,7 +135,7 @@ UNITS = [
     ("hours", "minutes", 60), ("minutes", "seconds", 60), ("days", "hours", 24), ("weeks", "days", 7),
     ("kilometres", "metres", 1000), ("metres", "centimetres", 100), ("kilograms", "grams", 1000), ("years", "months", 12),
     ("litres", "millilitres", 1000), ("dozens", "pieces", 12), ("centimetres", "millimetres", 10), ("feet", "inches", 12),
-]  # fmt: skip  # noqa: E501
+]  # fmt: skip
 
 
 def larger_unit(rng: Random, side: Side) -> Example:
@@ -302,7 +302,7 @@ def day_of_month(rng: Random, side: Side) -> Example:
         "The filter was changed on {d} and lasts {n} days. On which date is it due?",
         "Today is {d}. What is the date in {n} days?",
         "A parcel sent on {d} takes {n} days. On which date does it come?",
-    ]  # noqa: E501
+    ]
     month_days = (start.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
     work = f"{start.day}+{n}={start.day + n}"
     if start.day + n > month_days.day:
@@ -325,7 +325,7 @@ def largest(rng: Random, side: Side) -> Example:
         "Find the {w} of {v}.",
         "What is the {w} number among {v}?",
         "Of {v}, which one is the {w}?",
-    ]  # noqa: E501
+    ]
     best, steps = values[0], []
     for value in values[1:]:
         wins = value > best if biggest else value < best
@@ -375,7 +375,7 @@ def ordering(rng: Random, side: Side) -> Example:
         ["ascending order", "order from small to large"]
         if rising
         else ["descending order", "order from large to small"]
-    )  # noqa: E501
+    )
     asks = [
         "Put {v} in {w}.",
         "Sort {v} in {w}.",
@@ -407,7 +407,7 @@ def who_has_most(rng: Random, side: Side) -> Example:
             if (THINGS.index(pick_name) % 4 == 3) == (side is Side.HELD_OUT)
         ],
         3,
-    )  # noqa: E501
+    )
     values = rng.sample(range(10, 300), 3)
     what = rng.choice(["tank", "box", "shelf", "crate"])
     biggest = rng.random() < 0.5
@@ -419,7 +419,7 @@ def who_has_most(rng: Random, side: Side) -> Example:
         "If {l}, which {x} has the {w}?",
         "{l}. Name the {x} with the {w}.",
         "{l}. In which {x} is the {w}?",
-    ]  # noqa: E501
+    ]
     best = (max if biggest else min)(values)
     name = names[values.index(best)]
     question = pick(rng, side, asks).format(l=listed, x=what, w="most" if biggest else "least")
@@ -504,7 +504,7 @@ def _span(start: int, end: int) -> str:
     if to_hour and to_hour < rest:
         steps.append(
             f"{_clock(reached)} to {_clock(reached + to_hour)} is {to_hour}, then {rest - to_hour} more: {to_hour}+{rest - to_hour}={rest}"
-        )  # noqa: E501
+        )
     else:
         steps.append(f"{_clock(reached)} to {_clock(end)} is {rest}")
     if full:

@@ -52,7 +52,7 @@ def divide(a: int, b: int) -> str:
     rest = a - b * tens
     if not rest:
         return f"{b}*{tens}={a}, so {a}/{b}={quotient}"
-    return f"{b}*{tens}={b * tens}, {a}-{b * tens}={rest}, {b}*{quotient - tens}={rest}, so {a}/{b}={tens}+{quotient - tens}={quotient}"  # noqa: E501
+    return f"{b}*{tens}={b * tens}, {a}-{b * tens}={rest}, {b}*{quotient - tens}={rest}, so {a}/{b}={tens}+{quotient - tens}={quotient}"
 
 
 def _by_digit(a: int, digit: int) -> str:

@@ -117,15 +117,16 @@ def ages(rng: Random, side: Side) -> Example:
                    expected=str(a - b + c))  # fmt: skip
 
 
+ORDERS = [
+    ("taller", "shorter", "tallest", "shortest"),
+    ("older", "younger", "oldest", "youngest"),
+    ("faster", "slower", "fastest", "slowest"),
+]
+
+
 def tallest(rng: Random, side: Side) -> Example:
     people = rng.sample(of_side(side, NAMES), 3)
-    more, less, most, least = rng.choice(
-        (
-            ("taller", "shorter", "tallest", "shortest"),
-            ("older", "younger", "oldest", "youngest"),
-            ("faster", "slower", "fastest", "slowest"),
-        )  # fmt: skip
-    )
+    more, less, most, least = rng.choice(ORDERS)
     facts = [(people[0], people[1]), (people[1], people[2])]
     told = [
         f"{x} is {more} than {y}" if rng.random() < 0.5 else f"{y} is {less} than {x}"

@@ -54,7 +54,7 @@ ASIDES = [
     "Nothing to work out here.",
     "This needs no steps.",
     "Just talk; a short answer.",
-]  # noqa: E501
+]
 
 PEOPLE = [
     "The council",

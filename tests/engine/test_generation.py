@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from worker.domain.errors import BadSchema, ContextTooLong
+from worker.domain.errors import BadRequest, BadSchema, ContextTooLong
 from worker.domain.messages import Kind, Mode, Sampling
 from worker.engine.generation import Generation, Limits
 from worker.engine.models import load
 from worker.engine.pipe import Cancel, Done, State, Submit, Text
+from worker.engine.text import is_looping
 
 
 class Runner:
@@ -282,3 +283,60 @@ def test_a_row_replayed_in_a_new_engine_goes_on_as_if_nothing_had_happened(
     for kind in (Kind.ANSWER, Kind.REASONING):
         assert first.text(kind) + second.text(kind) == whole.text(kind)
     assert second.done[1].completion_tokens == whole.done[1].completion_tokens
+
+
+def test_a_token_with_a_high_bias_is_said_and_one_with_a_low_bias_is_not(qwen):
+    wanted = qwen.loaded.tokenizer.encode(" cat", add_special_tokens=False)[0]
+    said = qwen.one(sampling=Sampling(temperature=0, max_tokens=5, logit_bias={wanted: 100}))
+    assert said.tokens[1] == [wanted] * 5
+    plain = qwen.one(sampling=Sampling(temperature=0, max_tokens=1)).tokens[1][0]
+    said = qwen.one(sampling=Sampling(temperature=0, max_tokens=8, logit_bias={plain: -100}))
+    assert plain not in said.tokens[1]
+
+
+def test_a_bias_for_a_token_the_model_does_not_have_is_refused(qwen):
+    with pytest.raises(BadRequest, match="logit_bias: expected token ids below"):
+        qwen.submit(1, sampling=Sampling(logit_bias={9_999_999: 1}))
+
+
+@pytest.mark.parametrize(("mode", "loop_in"), [(Mode.NO_THINK, "answer"), (Mode.THINK, "thought")])
+def test_a_text_that_goes_round_in_circles_is_ended_and_the_reply_says_so(qwen, mode, loop_in):
+    wanted = qwen.loaded.tokenizer.encode(" cat", add_special_tokens=False)[0]
+    sampling = Sampling(temperature=0, max_tokens=400, logit_bias={wanted: 100})
+    done = qwen.one(mode=mode, budget_tokens=300, sampling=sampling).done[1]
+    assert f"The {loop_in} went round in circles" in done.notes[0]
+    assert done.completion_tokens < 300
+    assert done.thought_end == ("loop" if mode is Mode.THINK else "none")
+
+
+def test_each_token_of_an_answer_comes_with_its_probability_and_the_likeliest_others(smollm):
+    sampling = Sampling(temperature=0, max_tokens=6, logprobs=True, top_logprobs=3)
+    said = smollm.one(sampling=sampling)
+    choices = said.done[1].logprobs
+    assert "".join(choice.token for choice in choices).strip() == said.text()
+    for choice in choices:
+        assert len(choice.top_logprobs) == 3
+        assert choice.top_logprobs[0].logprob == choice.logprob
+        assert choice.logprob <= 0
+
+
+def test_log_probabilities_are_of_the_answer_alone(smollm):
+    sampling = Sampling(temperature=0, max_tokens=60, logprobs=True)
+    said = smollm.one(mode=Mode.THINK, budget_tokens=5, sampling=sampling)
+    assert "".join(choice.token for choice in said.done[1].logprobs).strip() == said.text()
+
+
+@pytest.mark.parametrize(
+    ("tokens", "looping"),
+    [
+        ([7] * 96, True),
+        ([7] * 95, False),
+        ([1, 2, 3] * 32, True),
+        ([*range(40), *([5, 6] * 20)], False),
+        (list(range(40)) * 6, True),
+        (list(range(40)) * 5, False),
+        (list(range(200)), False),
+    ],
+)
+def test_a_loop_is_six_times_the_same_and_96_tokens_long(tokens, looping):
+    assert is_looping(tokens) is looping

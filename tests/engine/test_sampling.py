@@ -5,7 +5,14 @@ from collections import Counter
 import mlx.core as mx
 import pytest
 
-from worker.engine.sampling import SamplingParameters, choose, seeded_sampler, shared_sampler
+from worker.domain.messages import Sampling
+from worker.engine.sampling import (
+    SamplingParameters,
+    choose,
+    penalties,
+    seeded_sampler,
+    shared_sampler,
+)
 
 # Probabilities 0.5, 0.25, 0.15, 0.1, not in order.
 LOGPROBS = mx.log(mx.array([[0.1, 0.5, 0.15, 0.25]]))
@@ -57,3 +64,20 @@ def test_a_seeded_sampler_goes_on_where_it_was_taken_out():
     first = [int(whole(LOGPROBS)) for _ in range(8)]
     resumed = seeded_sampler(preset, seed=5, position=3)
     assert [int(resumed(LOGPROBS)) for _ in range(5)] == first[3:]
+
+
+@pytest.mark.parametrize(
+    ("wish", "changed"),
+    [
+        (Sampling(presence_penalty=1.5), [0, 0, 0, -1.5, 0]),
+        (Sampling(frequency_penalty=1.5), [0, 0, 0, -3.0, 0]),
+        (Sampling(repetition_penalty=2.0), [0, -0.5, -0.5, -0.5, 0]),
+        (Sampling(logit_bias={4: -7.0}), [0, 0, 0, 0, -7.0]),
+        (Sampling(repetition_penalty=1.0), [0, 0, 0, 0, 0]),
+    ],
+)
+def test_a_penalty_counts_the_models_own_words_and_repetition_the_prompt_too(wish, changed):
+    logits = mx.ones((1, 5))
+    for process in penalties(wish, written_from=2):
+        logits = process(mx.array([1, 2, 3, 3]), logits)
+    assert (logits - 1).tolist() == [changed]

@@ -82,4 +82,3 @@ def test_the_tasks_that_ship_are_many_and_no_two_ask_the_same():
     assert len(tasks) >= 400
     assert len(asked) == len(tasks)
     assert {one.category for one in tasks} >= {"arithmetic", "units", "times", "machines", "home"}
-

