@@ -1,0 +1,66 @@
+"""`thinkq eval end-to-end`, with the stub for a model: what is asked, counted and drawn."""
+
+import json
+
+import pytest
+
+TASKS = [
+    {"text": "Turn on the light.", "category": "home", "answer": "never said", "check": "words"},
+    {"text": "Prove that the square root of 2 is irrational.", "category": "maths", "answer": "7"},
+]
+
+
+@pytest.fixture
+def tasks(tmp_path):
+    path = tmp_path / "tasks.jsonl"
+    lines = [
+        {
+            "id": f"task-{number}",
+            "category": task["category"],
+            "messages": [{"role": "user", "content": task["text"]}],
+            "answer": task["answer"],
+            "check": task.get("check", "number"),
+        }
+        for number, task in enumerate(TASKS)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def run(thinkq, tasks, *arguments):
+    return thinkq("eval", "end-to-end", "--model", "stub", "--tasks", tasks, *arguments)
+
+
+def test_each_mode_is_counted_in_all_and_by_category(thinkq, tasks):
+    done = run(thinkq, tasks, "--json")
+    rows = {(row["strategy"], row["category"]): row for row in json.loads(done.stdout)}
+    assert rows["never", "all"]["thinking"] == 0
+    assert rows["always", "all"]["thinking"] == 1
+    assert rows["auto", "all"]["thinking"] == 0.5
+    assert rows["auto", "maths"]["thinking"] == 1
+    assert rows["always", "all"]["tokens"] > rows["never", "all"]["tokens"]
+
+
+def test_only_the_modes_that_were_asked_for_are_run(thinkq, tasks):
+    done = run(thinkq, tasks, "--modes", "auto", "--json")
+    assert {row["strategy"] for row in json.loads(done.stdout)} == {"auto"}
+
+
+def test_a_mode_that_does_not_exist_is_refused(thinkq, tasks):
+    done = run(thinkq, tasks, "--modes", "sometimes")
+    assert done.returncode == 2
+    assert "sometimes" in done.stderr
+
+
+def test_answers_and_the_picture_go_into_files(thinkq, tasks, tmp_path):
+    answers, picture = tmp_path / "answers.jsonl", tmp_path / "picture.svg"
+    done = run(thinkq, tasks, "--answers", answers, "--plot", picture)
+    assert "never" in done.stdout
+    assert len(answers.read_text().splitlines()) == 6
+    assert picture.read_text().startswith("<svg")
+
+
+def test_a_model_that_is_not_there_is_said_so(thinkq, tasks):
+    done = thinkq("eval", "end-to-end", "--model", "no/such", "--tasks", tasks)
+    assert done.returncode == 4
+    assert "thinkq models pull no/such" in done.stderr
