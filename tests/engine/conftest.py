@@ -8,11 +8,12 @@ blas.prepare()
 
 
 @pytest.fixture(scope="session")
-def smollm2_path(tmp_path_factory):
-    """SmolLM2 as it came, without the habit of thinking."""
-    from worker.engine import gguf
+def smollm2_path():
+    """The embedded model, where `make setup` put it."""
+    from worker.engine.models import ensure_embedded
+    from worker.settings import load
 
-    return gguf.convert(tmp_path_factory.mktemp("models") / "smollm2", dual_mode=False)
+    return ensure_embedded(load().data_dir)
 
 
 @pytest.fixture(scope="session")

@@ -143,6 +143,7 @@ def end_to_end(
     from worker.daemon.daemon import engine_options  # noqa: PLC0415
     from worker.evaluation import report, running  # noqa: PLC0415
     from worker.evaluation import tasks as questions  # noqa: PLC0415
+    from worker.observe import logs  # noqa: PLC0415
     from worker.settings import load  # noqa: PLC0415
 
     strategies = _strategies(modes)
@@ -153,6 +154,7 @@ def end_to_end(
     asked = asked[:: max(1, len(asked) // limit)][:limit] if limit else asked
     settings = load(config, {} if model is None else {"model.name": model})
     options = engine_options(settings, model_path(settings))
+    logs.configure(level="warning")
     with Progress(console=Console(stderr=True), transient=True) as bar:
         line = bar.add_task("Loading the model", total=None)
         measured = asyncio.run(

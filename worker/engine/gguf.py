@@ -70,14 +70,15 @@ def convert(
     target: Path,
     progress: Progress = lambda _what, _fraction: None,
     *,
-    dual_mode: bool = True,
+    dual_mode: bool = False,
 ) -> Path:
     """Write the model directory, whole or not at all, and return it.
 
     Args:
         target: Where it shall be. What is there already is replaced.
         progress: Told what is being done and how much of all is done, from 0 to 1.
-        dual_mode: Fuse the adapter that makes it think; without it, SmolLM2 stays as it came.
+        dual_mode: Fuse the adapter that makes it think (`bench/dualmode`), which must be there;
+            without it, SmolLM2 stays as it came.
 
     Raises:
         ModelMissing: The wheel is not installed.
