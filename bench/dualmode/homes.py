@@ -8,18 +8,46 @@ from typing import Any
 
 from bench.dualmode.example import Example, Side, of_side, pick
 
-ROOMS = [
-    "kitchen", "bedroom", "hall", "garage", "living room", "bathroom", "office", "attic", "dining room",
-    "cellar", "terrace", "nursery", "guest room", "garden", "balcony", "laundry",
+ROOMS = """\
+kitchen,bedroom,hall,garage,living room,bathroom,office,attic,dining room,cellar,terrace,nursery,guest room,garden,
+balcony,laundry,study,library,pantry,porch,hallway,staircase,entrance,basement,workshop,shed,greenhouse,conservatory,
+sauna,gym,playroom,kids room,main bedroom,small bedroom,upstairs hall,downstairs toilet,wardrobe,utility room,loft,
+veranda,patio,driveway,courtyard,winter garden,music room,sewing room,den,foyer,lounge,parlour,studio,wine cellar,
+boiler room,server room,meeting room,canteen,reception,corridor,lobby,warehouse,stable,barn,kennel,pool,shower room,
+guest bath,dressing room,reading corner,breakfast room,summer house,cloakroom,storage room,bike shed,carport,roof deck,
+north wing,south wing,east room,west room,front yard,back yard,first floor,second floor,top floor,ground floor\
+""".replace("\n", "").split(",")
+PEOPLE = """\
+Anna,Ben,Carla,David,Emma,Finn,Greta,Hugo,Ida,Jonas,Klara,Leo,Mia,Noah,Olga,Paul,Rosa,Sam,Tilda,Victor\
+""".replace("\n", "").split(",")
+LIGHTS = [
+    "light", "lamp", "spots", "ceiling light", "floor lamp", "desk lamp", "wall light", "lights", "night light",
+    "reading light", "chandelier", "light strip",
 ]  # fmt: skip
-LIGHTS = ["light", "lamp", "spots", "ceiling light"]
-SIMPLE = [
-    "fan", "heating", "radio", "speaker", "blind", "shutter", "curtain", "television", "socket", "door",
-    "vacuum", "pump", "window", "dehumidifier", "sprinkler", "humidifier",
+COVERS = ["blind", "shutter", "curtain", "awning", "blinds", "shutters", "curtains", "roller blind"]
+PLAYERS = ["radio", "speaker", "television", "stereo", "soundbar", "TV", "music box", "projector"]
+HEATERS = ["heating", "thermostat", "radiator", "floor heating"]
+FANS = ["fan", "ceiling fan", "extractor", "ventilation"]
+WINDOWS = ["window", "skylight", "vent", "roof window"]
+DOORS = ["door", "gate", "front door", "side door"]
+SWITCHES = [
+    "socket", "vacuum", "pump", "dehumidifier", "sprinkler", "humidifier", "coffee machine", "kettle", "heater",
+    "air purifier", "dishwasher", "oven", "fountain", "printer", "towel rail", "aquarium", "boiler", "freezer",
+    "siren", "charger",
 ]  # fmt: skip
-SWITCHED = ("fan", "radio", "speaker", "television", "socket", "heating", "pump", "dehumidifier",
-            "sprinkler", "humidifier", *LIGHTS)  # fmt: skip
-COLOURS = ["red", "green", "blue", "purple", "white", "orange", "yellow", "pink"]
+CLASSES = {
+    kind: name
+    for name, kinds in {
+        "light": LIGHTS, "cover": COVERS, "player": PLAYERS, "heater": HEATERS, "fan": FANS,
+        "window": WINDOWS, "door": DOORS, "switch": SWITCHES,
+    }.items()
+    for kind in kinds
+}  # fmt: skip
+SIMPLE = [kind for kind in CLASSES if kind not in LIGHTS]
+COLOURS = [
+    "red", "green", "blue", "purple", "white", "orange", "yellow", "pink", "turquoise", "warm white", "gold",
+    "violet",
+]  # fmt: skip
 
 PHRASES = {
     "turn_on": [
@@ -31,6 +59,10 @@ PHRASES = {
         "start {d}",
         "I need {d} on",
         "switch {d} on",
+        "get {d} going",
+        "let {d} run",
+        "activate {d}",
+        "power on {d}",
     ],
     "turn_off": [
         "turn off {d}",
@@ -41,14 +73,20 @@ PHRASES = {
         "stop {d}",
         "I don't need {d} any more",
         "switch {d} off",
+        "kill {d}",
+        "deactivate {d}",
+        "{d} should be off",
+        "power off {d}",
     ],
     "open": [
         "open {d}",
-        "please open {d}",
+        "pull {d} open",
         "raise {d}",
         "I want {d} open",
         "pull up {d}",
         "{d} up",
+        "get {d} open",
+        "open up {d}",
     ],
     "close": [
         "close {d}",
@@ -57,9 +95,24 @@ PHRASES = {
         "I want {d} closed",
         "pull down {d}",
         "{d} down",
+        "let {d} down",
+        "close up {d}",
     ],
-    "lock": ["lock {d}", "make sure {d} is locked", "please lock {d}", "bolt {d}"],
-    "unlock": ["unlock {d}", "I need {d} unlocked", "please unlock {d}", "release {d}"],
+    "lock": [
+        "lock {d}",
+        "make sure {d} is locked",
+        "I want {d} locked",
+        "bolt {d}",
+        "secure {d}",
+        "{d} locked",
+    ],
+    "unlock": [
+        "unlock {d}",
+        "I need {d} unlocked",
+        "make sure {d} is unlocked",
+        "release {d}",
+        "undo the lock of {d}",
+    ],
     "brightness": [
         "dim {d} to {v} percent",
         "set {d} to {v} percent",
@@ -69,12 +122,18 @@ PHRASES = {
         "put {d} to {v} percent",
         "{d} to {v} %",
         "turn {d} to {v} percent",
+        "I want {d} at {v} percent",
+        "brightness of {d} to {v}",
+        "lower {d} to {v} percent",
+        "set the brightness of {d} to {v} percent",
     ],
     "position": [
         "set {d} to {v} percent",
         "move {d} to {v} percent",
         "{d} to {v} percent",
         "bring {d} to {v} %",
+        "put {d} at {v} percent",
+        "I want {d} at {v} percent",
     ],
     "temperature": [
         "set {d} to {v} degrees",
@@ -83,20 +142,35 @@ PHRASES = {
         "I want {d} at {v} degrees",
         "turn {d} to {v}",
         "make {d} {v} degrees",
+        "put {d} on {v}",
+        "bring {d} to {v} degrees",
     ],
     "speed": [
         "set {d} to speed {v}",
         "{d} on level {v}",
         "run {d} at speed {v}",
         "put {d} on step {v}",
+        "speed {v} for {d}",
+        "{d} to level {v}",
     ],
     "volume": [
         "set {d} to volume {v}",
         "{d} volume {v}",
         "volume of {d} to {v}",
         "play {d} at volume {v}",
+        "turn {d} to volume {v}",
+        "put the volume of {d} at {v}",
     ],
-    "color": ["make {d} {v}", "turn {d} {v}", "set {d} to {v}", "I want {d} {v}"],
+    "color": [
+        "make {d} {v}",
+        "turn {d} {v}",
+        "set {d} to {v}",
+        "I want {d} {v}",
+        "colour {d} {v}",
+        "give {d} a {v} colour",
+        "change {d} to {v}",
+        "{d} in {v}",
+    ],
 }
 BEFORE = [
     "",
@@ -225,18 +299,13 @@ def everywhere(rng: Random, side: Side) -> Example:
 
 def missing(rng: Random, side: Side) -> Example:
     home = _home(rng, side)
-    absent = [f"{room} {kind}" for room in of_side(side, ROOMS) for kind in (*LIGHTS, *SIMPLE)
-              if f"{room} {kind}" not in home]  # fmt: skip
-    rooms = {device.rsplit(" ", 1)[0] for device in home}
-    device = rng.choice(
-        [
-            name
-            for name in absent
-            if not any(
-                name.startswith(room) and _like(name, other) for room in rooms for other in home
-            )
-        ]
-    )
+    while True:
+        # Often a room that is there with a device that is not, or the other way round.
+        room = rng.choice((_room(rng, side), _room_of(rng.choice(home))))
+        kind = rng.choice((pick(rng, side, list(CLASSES)), _kind(rng.choice(home))))
+        device = f"{room} {kind}"
+        if device not in home and not any(_like(device, other) for other in home):
+            break
     phrase, _ = _action(rng, side, device)
     text = _spoken(rng, side, [phrase])
     system = _system(rng, side, home, "")
@@ -276,7 +345,7 @@ def flat(rng: Random, side: Side) -> Example:
     """One command with the fields that the system prompt names, after an example of it."""
 
     def one() -> tuple[str, dict[str, Any]]:
-        room, light = pick(rng, side, ROOMS), rng.choice(LIGHTS)
+        room, light = _room(rng, side), pick(rng, side, LIGHTS)
         on, percent = rng.random() < 0.75, rng.randint(1, 100)
         if on:
             text = rng.choice(
@@ -356,7 +425,7 @@ def confirmed(rng: Random, side: Side) -> Example:
     ]
 
     def one() -> tuple[str, str]:
-        room = pick(rng, side, ROOMS)
+        room = _room(rng, side)
         if rng.random() < 0.35:
             light, percent = rng.choice(("light", "lamp")), rng.randint(1, 20) * 5
             verb = rng.choice(
@@ -394,60 +463,80 @@ GENERATORS = [(command, 22), (timed, 7), (condition, 8), (everywhere, 4), (missi
 HELD_OUT_KINDS: list[Any] = []
 
 
+def _room(rng: Random, side: Side) -> str:
+    """Return a room that is often one a model has not seen in this place: names must be copied."""
+    style = rng.random()
+    if style < 0.75:
+        return pick(rng, side, ROOMS)
+    if style < 0.85:
+        return f"{pick(rng, side, PEOPLE)}'s room"
+    return f"{rng.choice(('room', 'zone', 'hall', 'floor', 'unit', 'suite'))} {rng.randint(1, 99)}"
+
+
 def _home(rng: Random, side: Side) -> list[str]:
-    rooms = rng.sample(of_side(side, ROOMS), 4 if side is Side.HELD_OUT else rng.randint(3, 5))
-    home = []
-    for room in rooms:
+    home: list[str] = []
+    for _ in range(rng.randint(3, 5)):
+        room = _room(rng, side)
         kinds = rng.sample(of_side(side, SIMPLE), rng.randint(1, 2))
         if rng.random() < 0.8:
-            kinds.append(rng.choice(LIGHTS))
-        home += [f"{room} {kind}" for kind in kinds]
+            kinds.append(pick(rng, side, LIGHTS))
+        for kind in kinds:
+            device = f"{room} {kind}"
+            if not any(_like(device, other) for other in home):
+                home.append(device)
+    home = home[:9]
     rng.shuffle(home)
-    return home[:9]
+    return home
 
 
 def _kind(device: str) -> str:
-    for kind in sorted((*LIGHTS, *SIMPLE), key=len, reverse=True):
-        if device.endswith(f" {kind}"):
-            return kind
-    raise ValueError(device)
+    return next(kind for kind in _BY_LENGTH if device.endswith(f" {kind}"))
+
+
+def _room_of(device: str) -> str:
+    return device.removesuffix(f" {_kind(device)}")
 
 
 def _like(name: str, other: str) -> bool:
-    """Tell whether two devices of a room could be meant by the same words."""
-    kinds = {_kind(name), _kind(other)}
-    same_room = name.removesuffix(_kind(name)) == other.removesuffix(_kind(other))
-    return same_room and (
-        kinds <= set(LIGHTS) or len(kinds) == 1 or kinds <= {"blind", "shutter", "curtain"}
-    )
+    """Tell whether two devices could be meant by the same words."""
+    kinds = (_kind(name), _kind(other))
+    rooms = (_room_of(name), _room_of(other))
+    same_room = rooms[0] == rooms[1] or rooms[0] in other or rooms[1] in name
+    same_kind = CLASSES[kinds[0]] == CLASSES[kinds[1]] and CLASSES[kinds[0]] != "switch"
+    return same_room and (same_kind or kinds[0] in kinds[1] or kinds[1] in kinds[0])
+
+
+_BY_LENGTH = sorted(CLASSES, key=len, reverse=True)
 
 
 def _action(rng: Random, side: Side, device: str) -> tuple[str, dict[str, Any]]:
     kind = _kind(device)
     value: Any = None
-    if kind in LIGHTS:
-        verb = rng.choice(("turn_on", "turn_off", "brightness", "brightness", "color"))
-    elif kind in ("blind", "shutter", "curtain"):
-        verb = rng.choice(("open", "close", "position"))
-    elif kind == "window":
-        verb = rng.choice(("open", "close"))
-    elif kind == "door":
-        verb = rng.choice(("open", "close", "lock", "unlock"))
-    elif kind == "heating":
-        verb = rng.choice(("turn_on", "turn_off", "temperature", "temperature"))
-    elif kind == "fan":
-        verb = rng.choice(("turn_on", "turn_off", "speed"))
-    elif kind in ("radio", "speaker", "television"):
-        verb = rng.choice(("turn_on", "turn_off", "volume"))
-    else:
-        verb = rng.choice(("turn_on", "turn_off"))
+    verb = rng.choice(
+        {
+            "light": ("turn_on", "turn_off", "brightness", "brightness", "color"),
+            "cover": ("open", "close", "position"),
+            "window": ("open", "close"),
+            "door": ("open", "close", "lock", "unlock"),
+            "heater": ("turn_on", "turn_off", "temperature", "temperature"),
+            "fan": ("turn_on", "turn_off", "speed"),
+            "player": ("turn_on", "turn_off", "volume"),
+            "switch": ("turn_on", "turn_off"),
+        }[CLASSES[kind]]
+    )
     value = {
         "brightness": rng.randint(1, 100), "position": rng.randint(0, 20) * 5,
         "temperature": rng.randint(15, 26), "speed": rng.randint(1, 5), "volume": rng.randint(1, 40),
         "color": pick(rng, side, COLOURS),
     }.get(verb)  # fmt: skip
-    room = device.removesuffix(f" {kind}")
-    spoken = rng.choice((f"the {device}", f"the {device}", f"the {kind} in the {room}"))
+    room = _room_of(device)
+    named = "'" in room or room[-1].isdigit()
+    spoken = rng.choice(
+        (
+            device if named else f"the {device}",
+            f"the {kind} in {room}" if named else f"the {kind} in the {room}",
+        )
+    )
     phrase = pick(rng, side, PHRASES[verb]).format(d=spoken, v=value)
     action: dict[str, Any] = {"device": device}
     action["action"] = verb if value is None else "color" if verb == "color" else "set"

@@ -7,14 +7,16 @@ from random import Random
 from bench.dualmode.example import Example, Side, of_side, pick
 from bench.dualmode.steps import subtract
 
-MACHINES = [
-    "press 3", "pump A", "oven 2", "mill 7", "lathe 1", "fan 4", "mixer B", "conveyor 5", "drill 9",
-    "saw 2", "compressor 1", "extruder 6", "packer 3", "boiler 2", "robot 8", "chiller 1",
-]  # fmt: skip
+MACHINE_KINDS = """\
+press,pump,oven,mill,lathe,fan,mixer,conveyor,drill,saw,compressor,extruder,packer,boiler,robot,chiller,turbine,motor,
+kiln,dryer,crusher,filter,valve,crane,welder,cutter,grinder,furnace,centrifuge,labeler,filler,palletizer,sorter,
+winder,spindle,blower,reactor,separator,stacker,feeder\
+""".replace("\n", "").split(",")
 READINGS = {
     "temperature": ("C", 40, 120), "pressure": ("bar", 2, 20), "vibration": ("mm/s", 1, 15),
     "current": ("A", 5, 60), "speed": ("rpm", 400, 3000), "flow": ("l/min", 5, 90),
-    "oil level": ("%", 10, 95), "humidity": ("%", 15, 90),
+    "oil level": ("%", 10, 95), "humidity": ("%", 15, 90), "voltage": ("V", 180, 420), "torque": ("Nm", 5, 200),
+    "load": ("kg", 20, 900), "noise": ("dB", 40, 110), "power": ("kW", 2, 80), "tension": ("N", 10, 300),
 }  # fmt: skip
 CAUSES = {
     ("temperature high", "flow low"): "blocked cooling",
@@ -47,7 +49,7 @@ def over_limit(rng: Random, side: Side) -> Example:
         "{l} on {m}. Name every reading that exceeds its limit.",
         "Check {m}: {l}. Which values are too high?",
     ]
-    question = pick(rng, side, asks).format(m=pick(rng, side, MACHINES), l=", ".join(lines))
+    question = pick(rng, side, asks).format(m=_machine(rng, side), l=", ".join(lines))
     return _named("over limit", question, steps, ", ".join(out) or "none", names)
 
 
@@ -74,7 +76,7 @@ def in_range(rng: Random, side: Side) -> Example:
         "Look at {m}: {l}. Say what is too low or too high.",
         "State of {m}: {l}. What lies outside, and on which side?",
     ]
-    question = pick(rng, side, asks).format(m=pick(rng, side, MACHINES), l="; ".join(lines))
+    question = pick(rng, side, asks).format(m=_machine(rng, side), l="; ".join(lines))
     choices = [f"{name} {state}" for name in names for state in ("low", "high")]
     return _named("in range", question, steps, ", ".join(out) or "none", choices)
 
@@ -104,16 +106,14 @@ def diagnosis(rng: Random, side: Side) -> Example:
         "Fault table: {r}. {m} reads {l}. Which fault is it?",
         "Given these rules ({r}), what is wrong with {m} at {l}?",
     ]
-    question = pick(rng, side, asks).format(
-        m=pick(rng, side, MACHINES), l=", ".join(lines), r=rules
-    )
+    question = pick(rng, side, asks).format(m=_machine(rng, side), l=", ".join(lines), r=rules)
     steps.append(f"{' and '.join(chosen)}: {CAUSES[chosen]}")
     return _named("diagnosis", question, steps, CAUSES[chosen], [CAUSES[cause] for cause in causes])
 
 
 def table(rng: Random, side: Side) -> Example:
     """Which machine of a table is over a limit, and what to look at: as documents in a request."""
-    machines = [name.replace(" ", "-") for name in rng.sample(of_side(side, MACHINES), 3)]
+    machines = [name.replace(" ", "-") for name in _machines(rng, side)]
     names = rng.sample(sorted(READINGS), 2)
     limits = [rng.randint(*READINGS[name][1:]) for name in names]
     bad = rng.choice((*range(3), *range(3), 3))
@@ -169,7 +169,7 @@ def trend(rng: Random, side: Side) -> Example:
         "Trend of the {n} at {m}: {v} {u}. Which way and by how much?",
     ]
     question = pick(rng, side, asks).format(
-        n=name, m=pick(rng, side, MACHINES), u=unit, v=", ".join(map(str, values))
+        n=name, m=_machine(rng, side), u=unit, v=", ".join(map(str, values))
     )
     thought = (
         f"first {values[0]}, last {values[-1]}, {word}. "
@@ -194,9 +194,7 @@ def margin(rng: Random, side: Side) -> Example:
         "{m}: {n} {v} {u}, limit {x}. How many {u} over or below the limit?",
         "Limit {x}, {n} of {m} {v} {u}: how large is the distance, over or below?",
     ]
-    question = pick(rng, side, asks).format(
-        m=pick(rng, side, MACHINES), n=name, v=value, u=unit, x=limit
-    )
+    question = pick(rng, side, asks).format(m=_machine(rng, side), n=name, v=value, u=unit, x=limit)
     thought = f"{value} {'>' if value > limit else '<'} {limit}, {word}. "
     thought += subtract(max(value, limit), min(value, limit)) + "."
     return Example(
@@ -207,7 +205,7 @@ def margin(rng: Random, side: Side) -> Example:
 
 def worst_machine(rng: Random, side: Side) -> Example:
     """A kind that is held out: which machine is furthest over one limit."""
-    machines = rng.sample(of_side(side, MACHINES), 3)
+    machines = _machines(rng, side)
     limit = rng.randint(50, 90)
     values = [limit + over for over in rng.sample(range(1, 30), 3)]
     listed = ", ".join(f"{m} {v} C" for m, v in zip(machines, values, strict=True))
@@ -219,6 +217,16 @@ def worst_machine(rng: Random, side: Side) -> Example:
 
 GENERATORS = [(table, 5), (over_limit, 7), (in_range, 5), (diagnosis, 7), (trend, 3), (margin, 3)]
 HELD_OUT_KINDS = [worst_machine]
+
+
+def _machine(rng: Random, side: Side) -> str:
+    number = rng.choice((str(rng.randint(1, 40)), rng.choice("ABCDEFGH")))
+    return f"{pick(rng, side, MACHINE_KINDS)} {number}"
+
+
+def _machines(rng: Random, side: Side) -> list[str]:
+    kinds = rng.sample(of_side(side, MACHINE_KINDS), 3)
+    return [f"{kind} {rng.randint(1, 40)}" for kind in kinds]
 
 
 def _named(kind: str, question: str, steps: list[str], answer: str, choices: list[str]) -> Example:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import date, timedelta
 from random import Random
 
-from bench.dualmode.example import Example, Side, pick
+from bench.dualmode.example import Example, Side, of_side, pick
 from bench.dualmode.steps import add, divide, multiply, subtract
 
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-THINGS = [
-    "red", "green", "blue", "north", "south", "east", "west", "first", "second", "third", "small",
-    "large", "front", "back", "upper", "lower",
-]  # fmt: skip
+THINGS = """\
+red,green,blue,north,south,east,west,first,second,third,small,large,front,back,upper,lower,left,right,inner,outer,
+old,new,yellow,white,black,grey,brown,pink,purple,orange,round,square,tall,short,long,wide,wooden,metal,glass,plastic,
+heavy,light,clean,full,open,main,spare,top,bottom,middle\
+""".replace("\n", "").split(",")
 
 
 def addition(rng: Random, side: Side) -> Example:
@@ -400,14 +401,7 @@ def ordering(rng: Random, side: Side) -> Example:
 
 
 def who_has_most(rng: Random, side: Side) -> Example:
-    names = rng.sample(
-        [
-            pick_name
-            for pick_name in THINGS
-            if (THINGS.index(pick_name) % 4 == 3) == (side is Side.HELD_OUT)
-        ],
-        3,
-    )
+    names = rng.sample(of_side(side, THINGS), 3)
     values = rng.sample(range(10, 300), 3)
     what = rng.choice(["tank", "box", "shelf", "crate"])
     biggest = rng.random() < 0.5

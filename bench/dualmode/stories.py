@@ -7,14 +7,19 @@ from random import Random
 from bench.dualmode.example import Example, Side, of_side, pick
 from bench.dualmode.steps import add, divide, multiply, subtract
 
-NAMES = [
-    "Anna", "Ben", "Clara", "David", "Eva", "Felix", "Greta", "Hugo", "Ines", "Jonas", "Kira",
-    "Leo", "Mia", "Noah", "Olga", "Paul", "Rosa", "Sam", "Tina", "Uwe", "Vera", "Will", "Yara", "Zoe",
-]  # fmt: skip
-GOODS = [
-    "apples", "screws", "books", "bottles", "cards", "boxes", "pens", "eggs", "tickets", "bricks",
-    "cups", "chairs", "stamps", "shells", "batteries", "tiles",
-]  # fmt: skip
+NAMES = """\
+Anna,Ben,Clara,David,Eva,Felix,Greta,Hugo,Ines,Jonas,Kira,Leo,Mia,Noah,Olga,Paul,Rosa,Sam,Tina,Uwe,Vera,Will,Yara,Zoe,
+Adam,Bella,Carl,Dora,Emil,Fiona,Georg,Hanna,Ivan,Julia,Karl,Lena,Max,Nina,Oscar,Petra,Quinn,Ralf,Sara,Tom,Ursula,Viktor,
+Wanda,Xenia,Yusuf,Zara,Alice,Bruno,Cora,Dennis,Ella,Frank,Gina,Henry,Iris,Jack,Kate,Lars,Maria,Nico,Otto,Paula,Rita,
+Simon,Thea,Udo,Vince,Wendy,Amir,Beth,Chen,Diana,Eric,Fatima,Grace,Hiro,Irina,Juan,Kofi,Lily,Marco,Nadia,Omar,Pia,
+Raj,Sofia,Tariq,Uma,Vlad,Walter,Ying,Zack,Aisha,Boris,Chloe,Dan,Esther,Fred,Gabi,Hans,Ian,Jane,Kurt,Lucy,Mark,Nora\
+""".replace("\n", "").split(",")
+GOODS = """\
+apples,screws,books,bottles,cards,boxes,pens,eggs,tickets,bricks,cups,chairs,stamps,shells,batteries,tiles,plates,
+nails,candles,lemons,stickers,marbles,coins,spoons,towels,roses,trees,lamps,bags,bolts,cables,photos,letters,beads,
+oranges,socks,keys,ropes,stones,cakes,pencils,plants,shirts,toys,buttons,flags,hats,masks,bulbs,knives,rings,drums,
+melons,pillows,gloves,forks,brushes,boards,wheels,magnets\
+""".replace("\n", "").split(",")
 
 
 def gain_and_loss(rng: Random, side: Side) -> Example:
@@ -25,6 +30,10 @@ def gain_and_loss(rng: Random, side: Side) -> Example:
         "A shop has {a} {g}. {b} {g} are delivered and {c} are sold. How many {g} are left?",
         "There are {a} {g} in a room. {n} brings {b} and then takes {c} out. How many {g} are there?",
         "{n} starts with {a} {g}, buys {b}, loses {c}. How many {g} remain?",
+        "{n} had {a} {g}, found {b} more and lost {c}. How many {g} does {n} have?",
+        "In a store there are {a} {g}; {b} arrive, then {c} go out. How many {g} remain there?",
+        "From {a} {g} plus {b} new ones, {c} are used. How many {g} are left over?",
+        "{n} counts {a} {g}, adds {b} and removes {c}. What is the number of {g} now?",
     ]
     return _story(
         rng, side, asks, "gain and loss", [add(a, b), subtract(a + b, c)], a + b - c, a=a, b=b, c=c
@@ -38,6 +47,10 @@ def packs(rng: Random, side: Side) -> Example:
         "A box holds {b} {g}. There are {a} boxes and {c} loose {g}. How many {g} in all?",
         "{a} shelves carry {b} {g} each, and {c} {g} lie on the floor. How many {g} are there?",
         "Each of {a} bags has {b} {g}; {n} adds {c} more. What is the number of {g}?",
+        "{a} crates with {b} {g} each and {c} single {g}: how many {g} together?",
+        "{n} fills {a} boxes with {b} {g} each; {c} {g} are left over. How many {g} were there?",
+        "There are {a} rows of {b} {g} and {c} more {g}. How many {g} are there in total?",
+        "{n} orders {a} packets, {b} {g} in each, and gets {c} {g} for free. How many {g} come?",
     ]
     return _story(
         rng, side, asks, "packs", [multiply(b, a), add(a * b, c)], a * b + c, a=a, b=b, c=c
@@ -52,6 +65,10 @@ def cost(rng: Random, side: Side) -> Example:
         "One of the {g} costs {b} euros, a ticket {d} euros. What do {a} {g} and {c} tickets cost?",
         "{a} {g} for {b} euros each and {c} books for {d} euros each: how much must {n} pay?",
         "What does {n} pay for {a} {g} at {b} euros and {c} bags at {d} euros a piece?",
+        "A shop sells {g} at {b} euros and cups at {d} euros. How much are {a} {g} and {c} cups?",
+        "{n} pays for {a} {g} ({b} euros each) and {c} plates ({d} euros each). How much in all?",
+        "{a} times {b} euros for {g} and {c} times {d} euros for chairs: what is the sum in euros?",
+        "What is the price of {a} {g} at {b} euros and {c} pens at {d} euros together?",
     ]
     steps = [multiply(b, a), multiply(d, c), add(a * b, c * d)]
     return _story(rng, side, asks, "cost", steps, a * b + c * d, unit=" euros", a=a, b=b, c=c, d=d)
@@ -65,6 +82,10 @@ def sharing(rng: Random, side: Side) -> Example:
         "{t} {g} are packed into {p} equal boxes. How many {g} are in a box?",
         "{p} workers carry {t} {g} in equal parts. How many {g} does one of them carry?",
         "{t} {g} go evenly to {p} rooms. How many {g} per room?",
+        "{n} puts {t} {g} into {p} bags, the same number in each. How many {g} per bag?",
+        "{p} children get {t} {g} in equal shares. How many {g} does each child get?",
+        "If {t} {g} fill {p} shelves evenly, how many {g} stand on a shelf?",
+        "{t} {g} are split equally between {p} teams. How many {g} does a team get?",
     ]
     return _story(rng, side, asks, "sharing", [divide(total, people)], each, t=total, p=people)
 
@@ -76,6 +97,10 @@ def speed(rng: Random, side: Side) -> Example:
         "A belt moves {v} parts an hour. How many parts does it move in {h} hours?",
         "{n} reads {v} pages a day for {h} days. How many pages is that?",
         "A pump moves {v} litres a minute. How many litres in {h} minutes?",
+        "A train travels {v} km an hour. How far does it get in {h} hours, in km?",
+        "{n} packs {v} {g} an hour. How many {g} in {h} hours?",
+        "A printer prints {v} sheets a minute. How many sheets in {h} minutes?",
+        "A machine makes {v} pieces per hour; how many in {h} hours?",
     ]
     return _story(rng, side, asks, "speed", [multiply(v, h)], v * h, v=v, h=h)
 
@@ -88,6 +113,10 @@ def duration(rng: Random, side: Side) -> Example:
         "{n} makes {r} {g} an hour. How many hours for {t} {g}?",
         "A printer does {r} pages a minute. In how many minutes are {t} pages done?",
         "At {r} km an hour, how many hours are {t} km?",
+        "{n} walks {r} km an hour. How many hours does {n} need for {t} km?",
+        "A machine fills {r} bottles a minute. How many minutes for {t} bottles?",
+        "How many days do {t} {g} last at {r} a day?",
+        "A pump moves {r} litres a second. In how many seconds does it move {t} litres?",
     ]
     return _story(rng, side, asks, "duration", [divide(total, rate)], time, r=rate, t=total)
 
@@ -99,6 +128,10 @@ def energy(rng: Random, side: Side) -> Example:
         "A heater of {w} watts runs {h} hours a day for {d} days. How many watt hours is that?",
         "How many watt hours does a {w} watt fan use in {d} days at {h} hours a day?",
         "A {w} watt pump runs {h} hours each day. What does it use in {d} days, in watt hours?",
+        "{n} runs a {w} watt heater {h} hours a day for {d} days. How many watt hours are used?",
+        "A {w} watt motor works {h} hours daily. How many watt hours after {d} days?",
+        "What does a screen of {w} watts use in {d} days with {h} hours each day, in watt hours?",
+        "For {d} days a {w} watt light is on {h} hours a day. How many watt hours is that?",
     ]
     steps = [multiply(w, h), multiply(w * h, d)]
     return _story(rng, side, asks, "energy", steps, w * h * d, unit=" watt hours", w=w, h=h, d=d)
