@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from bench.dualmode import homes, machines, numbers, stories, talk
-from bench.dualmode.example import Example, Generator, Side, belongs
+from bench.dualmode.example import Example, Side, drawn
 from worker.domain.messages import Mode
 
 SHARES = ((numbers, 0.29), (machines, 0.13), (stories, 0.18), (homes, 0.29), (talk, 0.11))
@@ -29,17 +29,10 @@ THOUGHT_SHARE = {"home": 0.3, "talk": 0.35}
 """How often an example of a category is seen with its thought; 0.68 for those to be worked out."""
 
 
-def draw(rng: Random, side: Side, *, held_out_kinds: bool = False) -> Example:
-    """Return one example of a side."""
+def draw(rng: Random) -> Example:
+    """Return one example to learn from."""
     module = rng.choices([module for module, _ in SHARES], [share for _, share in SHARES])[0]
-    generators: list[tuple[Generator, int]] = module.GENERATORS
-    if held_out_kinds and module.HELD_OUT_KINDS:
-        generators = [(generator, 1) for generator in module.HELD_OUT_KINDS]
-    makers, weights = zip(*generators, strict=True)
-    while True:
-        example: Example = rng.choices(makers, weights)[0](rng, side)
-        if belongs(example, side) or example.category == "talk":
-            return example
+    return drawn(rng, Side.TRAIN, module.GENERATORS)
 
 
 def messages(example: Example) -> list[dict[str, Any]]:
@@ -123,7 +116,7 @@ def _results(example: Example) -> list[dict[str, Any]]:
 
 def _earlier(rng: Random) -> list[dict[str, Any]]:
     while True:
-        example = draw(rng, Side.TRAIN)
+        example = draw(rng)
         if not example.system and not example.calls:
             return [*messages(example), {"role": "assistant", "content": example.answer}]
 
@@ -150,7 +143,7 @@ def main() -> None:
     tokens: list[int] = []
     starts, targets = [0], []
     for _ in range(arguments.examples):
-        prompt, target = encode(rng, draw(rng, Side.TRAIN))
+        prompt, target = encode(rng, draw(rng))
         tokens += prompt + target
         starts.append(len(tokens))
         targets.append(len(target))

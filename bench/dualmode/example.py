@@ -64,3 +64,12 @@ def belongs(example: Example, side: Side) -> bool:
     text = f"{example.system}\n{example.question}".encode()
     held = hashlib.sha256(text).digest()[0] < 26
     return held == (side is Side.HELD_OUT)
+
+
+def drawn(rng: Random, side: Side, generators: list[tuple[Generator, int]]) -> Example:
+    """Return one example of a side, from one of the generators by their weights."""
+    makers, weights = zip(*generators, strict=True)
+    while True:
+        example = rng.choices(makers, weights)[0](rng, side)
+        if belongs(example, side) or example.category == "talk":
+            return example

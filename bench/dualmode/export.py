@@ -14,7 +14,8 @@ import torch
 
 from worker.engine import adapter
 
-LAYER = "blocks.{}.linear.{}.{}"
+CONTROL_IDS = (3, 5, 7, 8, 9, 10)
+"""SmolLM2's numbers of the tokens that are renamed, in the order of the checkpoint's rows."""
 
 
 def factors_of(state: dict[str, torch.Tensor]) -> dict[str, mx.array]:
@@ -37,13 +38,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=adapter.SHIPPED)
     arguments = parser.parse_args()
     state = torch.load(arguments.checkpoint, map_location="cpu")["model"]
-    ids = sorted(CONTROL_IDS)
-    adapter.write(arguments.out, factors_of(state), ids, mx.array(state["rows"].float().numpy()))
+    adapter.write(
+        arguments.out, factors_of(state), list(CONTROL_IDS), mx.array(state["rows"].float().numpy())
+    )
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")
 
-
-CONTROL_IDS = (3, 5, 7, 8, 9, 10)
-"""SmolLM2's numbers of the tokens that are renamed, in the order of the checkpoint's rows."""
 
 if __name__ == "__main__":
     main()

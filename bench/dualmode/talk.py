@@ -87,7 +87,7 @@ DETAILS = ["Many visitors came to see it.", "The work took longer than planned."
 
 def questions() -> list[str]:
     """Return all questions, in an order of their own."""
-    asked = [ask.format(n=noun) for noun in NOUNS for ask in ASKS] + CHAT * 1
+    asked = [ask.format(n=noun) for noun in NOUNS for ask in ASKS] + CHAT
     Random(7).shuffle(asked)
     return asked
 

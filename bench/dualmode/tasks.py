@@ -11,7 +11,7 @@ import msgspec
 
 from bench.dualmode import homes, machines, numbers, stories
 from bench.dualmode.dataset import messages
-from bench.dualmode.example import Example, Side, belongs
+from bench.dualmode.example import Example, Side, drawn
 from worker.domain.messages import Message
 from worker.evaluation.tasks import SHIPPED, Task
 
@@ -32,11 +32,9 @@ def held_out() -> list[Task]:
                 if index < new_kinds
                 else module.GENERATORS
             )
-            makers, weights = zip(*kinds, strict=True)
-            while True:
-                example: Example = rng.choices(makers, weights)[0](rng, Side.HELD_OUT)
-                if belongs(example, Side.HELD_OUT) and example.question not in asked:
-                    break
+            example = drawn(rng, Side.HELD_OUT, kinds)
+            while example.question in asked:
+                example = drawn(rng, Side.HELD_OUT, kinds)
             asked.add(example.question)
             tasks.append(task_of(example, f"{example.category}-{len(tasks) + 1:03}"))
     return tasks

@@ -3,7 +3,9 @@
 import pytest
 
 from worker.domain.messages import Message
-from worker.evaluation.tasks import SHIPPED, Task, TaskError, is_right, read_tasks
+from worker.evaluation import lines
+from worker.evaluation.lines import LinesError
+from worker.evaluation.tasks import SHIPPED, Task, is_right
 
 
 def task(check, answer, **fields):
@@ -65,19 +67,19 @@ def test_tool_calls_are_right_with_their_arguments_in_order():
 def test_a_line_that_is_no_task_is_named(tmp_path):
     path = tmp_path / "tasks.jsonl"
     path.write_text('{"id": "a"}\n')
-    with pytest.raises(TaskError, match=r"tasks\.jsonl, line 1"):
-        read_tasks(path)
+    with pytest.raises(LinesError, match=r"tasks\.jsonl, line 1"):
+        lines.read(path, Task)
 
 
 def test_a_file_without_a_task_is_refused(tmp_path):
     path = tmp_path / "tasks.jsonl"
     path.write_text("\n")
-    with pytest.raises(TaskError, match="no task"):
-        read_tasks(path)
+    with pytest.raises(LinesError, match="no line"):
+        lines.read(path, Task)
 
 
 def test_the_tasks_that_ship_are_many_and_no_two_ask_the_same():
-    tasks = read_tasks(SHIPPED)
+    tasks = lines.read(SHIPPED, Task)
     asked = {tuple((said.role, said.content) for said in one.messages) for one in tasks}
     assert len(tasks) >= 400
     assert len(asked) == len(tasks)

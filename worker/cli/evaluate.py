@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from worker.cli.options import ConfigFile, new_app
 from worker.domain.messages import Message, Mode
+from worker.evaluation import lines
 from worker.router.conversation import question_of
 from worker.router.judge import Router, load_router
 from worker.router.measures import Figures, Judged, by_group, figures
@@ -55,9 +56,10 @@ def router(
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Print how often the router is right, what it misses and wastes, and how true its score is."""
-    examples = [example for path in files for example in _read(path)]
-    if not examples:
-        raise typer.BadParameter("there is no line in these files", param_hint="FILES")
+    try:
+        examples = [example for path in files for example in lines.read(path, Labelled)]
+    except lines.LinesError as error:
+        raise typer.BadParameter(str(error), param_hint="FILES") from error
     judge = load_router(preset)
     judged = [_judged(example, judge) for example in examples]
     rows = {"all": figures(judged)}
@@ -67,23 +69,6 @@ def router(
         typer.echo(msgspec.json.encode(rows))
     else:
         _print(rows)
-
-
-def _read(path: Path) -> list[Labelled]:
-    decoder = msgspec.json.Decoder(Labelled)
-    found = []
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise typer.BadParameter(str(error), param_hint="FILES") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            found.append(decoder.decode(line))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise typer.BadParameter(f"{path}, line {number}: {error}") from error
-    return found
 
 
 def _judged(example: Labelled, judge: Router) -> Judged:
@@ -148,8 +133,8 @@ def end_to_end(
 
     strategies = _strategies(modes)
     try:
-        asked = questions.read_tasks(tasks or questions.SHIPPED)
-    except questions.TaskError as error:
+        asked = lines.read(tasks or questions.SHIPPED, questions.Task)
+    except lines.LinesError as error:
         raise typer.BadParameter(str(error), param_hint="--tasks") from error
     asked = asked[:: max(1, len(asked) // limit)][:limit] if limit else asked
     settings = load(config, {} if model is None else {"model.name": model})
@@ -174,8 +159,8 @@ def end_to_end(
     if plot is not None:
         plot.write_text(report.picture(rows), encoding="utf-8")
     if answers is not None:
-        lines = [msgspec.json.encode(one) for some in measured.values() for one in some]
-        answers.write_bytes(b"".join(line + b"\n" for line in lines))
+        answered = [msgspec.json.encode(one) for some in measured.values() for one in some]
+        answers.write_bytes(b"".join(line + b"\n" for line in answered))
     typer.echo(msgspec.json.encode(rows) if as_json else report.table(rows))
 
 

@@ -6,7 +6,6 @@ live row and at most one chunk of prefill; whoever calls it looks at its inbox i
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
@@ -18,6 +17,7 @@ from msgspec.structs import replace
 from worker.domain.errors import BadRequest, ContextTooLong, ThinkqError
 from worker.domain.messages import Mode
 from worker.engine.caches import Caches
+from worker.engine.outside import Held, Outside, kept
 from worker.engine.pipe import Cancel, Failed, RowEvent, State, Step, Submit
 from worker.engine.prompts import PromptWriter
 from worker.engine.row import Next, Row
@@ -44,18 +44,6 @@ class Limits(Struct, frozen=True):
     prefill_tokens_busy: int = 256
     prefill_tokens_idle: int = 2048
     cache_bytes: int = 0
-
-
-class _Held(Struct):
-    """A row outside the batch, with what the batch had of it.
-
-    Without a cache its prompt is read again; one that was never let in enters as all do.
-    """
-
-    row: Row
-    cache: list[Any] | None = None
-    tokens: list[int] = []
-    entered: bool = True
 
 
 class Generation:
@@ -87,9 +75,7 @@ class Generation:
             prefill_step_size=limits.prefill_tokens_idle,
         )
         self._caches = Caches(limits.cache_bytes)
-        self._waiting: deque[Row] = deque()
-        self._parked: dict[int, _Held] = {}
-        self._returning: deque[_Held] = deque()
+        self._outside = Outside()
         self._prefilling: dict[int, int] = {}
         self._rows: dict[int, Row] = {}
         self._processors: dict[int, GrammarProcessor] = {}
@@ -98,7 +84,7 @@ class Generation:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do; parked rows wait to be resumed."""
-        return not (self._rows or self._waiting or self._returning)
+        return not self._rows and self._outside.idle
 
     def forget(self) -> None:
         """Keep no cache of any conversation that has ended."""
@@ -163,7 +149,7 @@ class Generation:
 
     def submit(self, row: Row) -> None:
         """Queue a prepared row; it enters the batch at the next step that has room for it."""
-        self._waiting.append(row)
+        self._outside.waiting.append(row)
 
     def cancel(self, cancel: Cancel) -> list[RowEvent]:
         """End a row with what it has; nothing happens if it already ended."""
@@ -173,7 +159,7 @@ class Generation:
             row.finish_reason = cancel.reason
             self._take_out(row)
         else:
-            held = self._hold(cancel.row)
+            held = self._outside.take(cancel.row)
             if held is None:
                 return events
             row = held.row
@@ -185,53 +171,23 @@ class Generation:
         """Take a row out of the batch and keep it; nothing happens if it already ended."""
         row = self._rows.get(name)
         if row is None:
-            held = self._hold(name)
+            held = self._outside.take(name)
         elif name in self._prefilling:
             # What was read of its prompt is read again: a cache half filled is not worth its room.
             self._take_out(row)
-            held = _Held(row)
+            held = Held(row)
         else:
             cache, known = self._batch.remove([row.uid], return_prompt_caches=True)[row.uid]
             self._forget(row)
-            held = self._kept(row, cache, list(known))
+            held = kept(row, cache, list(known))
         if held is None:
             return []
-        self._parked[name] = held
+        self._outside.park(held)
         return [State(name, "parked")]
 
     def resume(self, name: int) -> None:
         """Let a parked row back in, at the next step that has room for it."""
-        held = self._parked.pop(name, None)
-        if held is None:
-            return
-        if held.entered:
-            self._returning.append(held)
-        else:
-            self._waiting.appendleft(held.row)
-
-    def _kept(self, row: Row, cache: list[Any], known: list[int]) -> _Held:
-        if not can_trim_prompt_cache(cache):
-            return _Held(row)
-        # The batch has sampled one token ahead, which is lost with the row: going back by one
-        # samples it again, from the same logits.
-        trim_prompt_cache(cache, 1)
-        # Unevaluated, it would keep the whole batch's KV cache alive.
-        mx.eval([layer.state for layer in cache])
-        return _Held(row, cache, known)
-
-    def _hold(self, name: int) -> _Held | None:
-        """Take a row from among those outside the batch."""
-        if name in self._parked:
-            return self._parked.pop(name)
-        for held in self._returning:
-            if held.row.row == name:
-                self._returning.remove(held)
-                return held
-        for row in self._waiting:
-            if row.row == name:
-                self._waiting.remove(row)
-                return _Held(row, entered=False)
-        return None
+        self._outside.resume(name)
 
     def step(self) -> Step:
         """Decode one token for each live row, prefill one chunk, and say what came of it."""
@@ -270,15 +226,15 @@ class Generation:
     def _let_in(self, chunk: int, events: list[RowEvent]) -> None:
         # While rows decode, a chunk of prompt is the longest pause their streams will see: let in
         # what fits into one chunk, or a single longer prompt.
-        while self._returning and len(self._rows) < self._limits.rows:
-            self._return(self._returning.popleft(), events)
+        while self._outside.returning and len(self._rows) < self._limits.rows:
+            self._return(self._outside.returning.popleft(), events)
         room = chunk - sum(self._prefilling.values())
-        while self._waiting and len(self._rows) < self._limits.rows:
-            row = self._waiting[0]
+        while self._outside.waiting and len(self._rows) < self._limits.rows:
+            row = self._outside.waiting[0]
             if self._prefilling and len(row.prompt) > room:
                 return
             room -= len(row.prompt)
-            self._waiting.popleft()
+            self._outside.waiting.popleft()
             self._enter(row, events)
 
     def _enter(self, row: Row, events: list[RowEvent]) -> None:
@@ -300,7 +256,7 @@ class Generation:
         row.cached_tokens = min(known, len(row.prompt))
         self._insert(row, tokens[known:], cache, tokens[:known])
 
-    def _return(self, held: _Held, events: list[RowEvent]) -> None:
+    def _return(self, held: Held, events: list[RowEvent]) -> None:
         row = held.row
         self._rows[row.row] = row
         if held.cache is None:

@@ -26,10 +26,6 @@ _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 
 
-class TaskError(Exception):
-    """A file of tasks can't be used; the message names the line and what is wrong with it."""
-
-
 class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One question.
 
@@ -54,31 +50,6 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     choices: tuple[str, ...] = ()
     tools: tuple[dict[str, Json], ...] = ()
     label: Literal["think", "no_think"] | None = None
-
-
-def read_tasks(path: Path) -> list[Task]:
-    """Return the tasks of a file of JSON lines.
-
-    Raises:
-        TaskError: The file can't be read, is empty, or a line is no task.
-
-    """
-    decoder = msgspec.json.Decoder(Task)
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise TaskError(str(error)) from error
-    tasks = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            tasks.append(decoder.decode(line))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise TaskError(f"{path}, line {number}: {error}") from error
-    if not tasks:
-        raise TaskError(f"{path}: there is no task in it")
-    return tasks
 
 
 def is_right(task: Task, text: str, calls: Sequence[dict[str, Any]] = ()) -> bool:

@@ -1,0 +1,82 @@
+"""Rows outside the batch: those that wait for a place, that are parked, that are on their way back.
+
+Knows nothing of the batch; the engine's thread alone touches it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from worker.engine.row import Row
+
+
+class Held(Struct):
+    """A row outside the batch, with what the batch had of it.
+
+    Without a cache its prompt is read again; one that was never let in enters as all do.
+    """
+
+    row: Row
+    cache: list[Any] | None = None
+    tokens: list[int] = []
+    entered: bool = True
+
+
+def kept(row: Row, cache: list[Any], known: list[int]) -> Held:
+    """Return a row with its KV cache, in the form that can go back into a batch."""
+    if not can_trim_prompt_cache(cache):
+        return Held(row)
+    # The batch has sampled one token ahead, which is lost with the row: going back by one samples
+    # it again, from the same logits.
+    trim_prompt_cache(cache, 1)
+    # Unevaluated, it would keep the whole batch's KV cache alive.
+    mx.eval([layer.state for layer in cache])
+    return Held(row, cache, known)
+
+
+class Outside:
+    """Who is outside, and who comes in next."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Row] = deque()
+        self.returning: deque[Held] = deque()
+        self._parked: dict[int, Held] = {}
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody wants in; parked rows wait to be resumed."""
+        return not (self.waiting or self.returning)
+
+    def park(self, held: Held) -> None:
+        """Keep a row until it is resumed."""
+        self._parked[held.row.row] = held
+
+    def resume(self, name: int) -> None:
+        """Let a parked row in before all others; nothing happens if it is not parked."""
+        held = self._parked.pop(name, None)
+        if held is None:
+            return
+        if held.entered:
+            self.returning.append(held)
+        else:
+            self.waiting.appendleft(held.row)
+
+    def take(self, name: int) -> Held | None:
+        """Remove a row, wherever it is."""
+        if name in self._parked:
+            return self._parked.pop(name)
+        for held in self.returning:
+            if held.row.row == name:
+                self.returning.remove(held)
+                return held
+        for row in self.waiting:
+            if row.row == name:
+                self.waiting.remove(row)
+                return Held(row, entered=False)
+        return None
