@@ -73,3 +73,39 @@ def drawn(rng: Random, side: Side, generators: list[tuple[Generator, int]]) -> E
         example = rng.choices(makers, weights)[0](rng, side)
         if belongs(example, side) or example.category == "talk":
             return example
+
+
+def number(
+    category: str, kind: str, question: str, thought: str, value: object, answer: str = ""
+) -> Example:
+    """Return an example whose answer is a number."""
+    return Example(
+        category=category,
+        kind=kind,
+        question=question,
+        thought=thought + ".",
+        answer=answer or str(value),
+        expected=str(value),
+    )
+
+
+def words(
+    category: str,
+    kind: str,
+    question: str,
+    thought: str,
+    answer: str,
+    choices: list[str] | None = None,
+    expected: str = "",
+) -> Example:
+    """Return an example whose answer is words, those of `choices` that are right or its whole text."""
+    return Example(
+        category=category,
+        kind=kind,
+        question=question,
+        thought=thought + ".",
+        answer=answer,
+        expected=expected or answer,
+        check="words",
+        choices=tuple(choices or ()),
+    )

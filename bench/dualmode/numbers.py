@@ -1,14 +1,13 @@
-"""Arithmetic, units, times and dates, comparing and ordering: questions with one exact answer."""
+"""Arithmetic, units, comparing and ordering: questions with one exact answer."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from random import Random
 
-from bench.dualmode.example import Example, Side, of_side, pick
+from bench.dualmode.example import Example, Side, number, of_side, pick, words
 from bench.dualmode.steps import add, divide, multiply, subtract
+from bench.dualmode.times import between, day_of_month, earlier, later, weekday
 
-DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 THINGS = """\
 red,green,blue,north,south,east,west,first,second,third,small,large,front,back,upper,lower,left,right,inner,outer,
 old,new,yellow,white,black,grey,brown,pink,purple,orange,round,square,tall,short,long,wide,wooden,metal,glass,plastic,
@@ -28,7 +27,7 @@ def addition(rng: Random, side: Side) -> Example:
         "{a} + {b} =",
         "Please add {b} to {a}.",
     ]
-    return _number(
+    return number(
         "arithmetic", "addition", pick(rng, side, asks).format(a=a, b=b), add(a, b), a + b
     )
 
@@ -45,7 +44,7 @@ def subtraction(rng: Random, side: Side) -> Example:
         "{a} - {b} =",
         "What is left of {a} after {b} is taken?",
     ]
-    return _number(
+    return number(
         "arithmetic", "subtraction", pick(rng, side, asks).format(a=a, b=b), subtract(a, b), a - b
     )
 
@@ -62,7 +61,7 @@ def multiplication(rng: Random, side: Side) -> Example:
         "{a} * {b} =",
         "What is the product of {a} and {b}?",
     ]
-    return _number(
+    return number(
         "arithmetic",
         "multiplication",
         pick(rng, side, asks).format(a=a, b=b),
@@ -84,7 +83,7 @@ def division(rng: Random, side: Side) -> Example:
         "{a} / {b} =",
         "What is one {b}th of {a}, as {a} over {b}?",
     ]
-    return _number(
+    return number(
         "arithmetic", "division", pick(rng, side, asks).format(a=a, b=b), divide(a, b), quotient
     )
 
@@ -98,7 +97,7 @@ def two_steps(rng: Random, side: Side) -> Example:
         "Take {a} times {b}, then add {c}.",
     ]
     thought = f"{multiply(a, b)}. {add(a * b, c)}"
-    return _number(
+    return number(
         "arithmetic", "two steps", pick(rng, side, asks).format(a=a, b=b, c=c), thought, a * b + c
     )
 
@@ -112,7 +111,7 @@ def three_terms(rng: Random, side: Side) -> Example:
         "What do {a}, {b} and {c} make together?",
     ]
     thought = f"{add(a, b)}. {add(a + b, c)}"
-    return _number(
+    return number(
         "arithmetic", "three terms", pick(rng, side, asks).format(a=a, b=b, c=c), thought, a + b + c
     )
 
@@ -123,7 +122,7 @@ def subtract_product(rng: Random, side: Side) -> Example:
     c = a * b + rng.randint(11, 300)
     asks = ["What is {c} - {a} * {b}?", "From {c} take {a} times {b}."]
     thought = f"{multiply(a, b)}. {subtract(c, a * b)}"
-    return _number(
+    return number(
         "arithmetic",
         "number less product",
         rng.choice(asks).format(a=a, b=b, c=c),
@@ -150,7 +149,7 @@ def larger_unit(rng: Random, side: Side) -> Example:
     ]
     work = f"{n}*{factor}={n * factor}" if factor in (10, 100, 1000) else multiply(n, factor)
     thought = f"1 {big[:-1]} = {factor} {small}. {work}"
-    return _number(
+    return number(
         "units",
         "larger unit",
         pick(rng, side, asks).format(n=n, big=big, small=small),
@@ -172,7 +171,7 @@ def smaller_unit(rng: Random, side: Side) -> Example:
     ]
     work = f"{total}/{factor}={n}" if factor in (10, 100, 1000) else divide(total, factor)
     thought = f"1 {big[:-1]} = {factor} {small}. {work}"
-    return _number(
+    return number(
         "units",
         "smaller unit",
         pick(rng, side, asks).format(t=total, big=big, small=small),
@@ -192,127 +191,13 @@ def mixed_unit(rng: Random, side: Side) -> Example:
         "What is {n} {big} plus {r} {small} in {small}?",
     ]
     thought = f"1 {big[:-1]} = {factor} {small}. {multiply(n, factor)}. {add(n * factor, rest)}"
-    return _number(
+    return number(
         "units",
         "mixed unit",
         pick(rng, side, asks).format(n=n, big=big, small=small, r=rest),
         thought,
         n * factor + rest,
         f"{n * factor + rest} {small}",
-    )
-
-
-def later(rng: Random, side: Side) -> Example:
-    hour, minute, span = rng.randint(0, 20), rng.randrange(0, 60, 5), rng.randrange(10, 180, 5)
-    asks = [
-        "It is {t}. What time is it in {m} minutes?",
-        "A programme of {m} minutes starts at {t}. When does it end?",
-        "What time is {m} minutes after {t}?",
-        "The oven starts at {t} and runs {m} minutes. When is it done?",
-    ]
-    end = _clock(hour * 60 + minute + span)
-    full, rest = divmod(span, 60)
-    steps = [f"{span} minutes = {full} h {rest} min"] if full else []
-    start_hour = hour + full
-    if full:
-        steps.append(f"{hour:02}:{minute:02} + {full} h = {start_hour % 24:02}:{minute:02}")
-    steps.append(f"{minute}+{rest}={minute + rest}")
-    if minute + rest >= 60:
-        steps.append(
-            f"{minute + rest}-60={minute + rest - 60}, one hour more: {(start_hour + 1) % 24}"
-        )
-    steps.append(end)
-    return _words(
-        "times",
-        "later",
-        pick(rng, side, asks).format(t=_clock(hour * 60 + minute), m=span),
-        ". ".join(steps),
-        end,
-    )
-
-
-def between(rng: Random, side: Side) -> Example:
-    start = rng.randrange(0, 20 * 60, 5)
-    end = start + rng.randrange(15, 200, 5)
-    asks = [
-        "How many minutes are there from {a} to {b}?",
-        "A meeting lasts from {a} to {b}. How many minutes is that?",
-        "The machine ran from {a} to {b}. For how many minutes?",
-        "How long is it from {a} until {b}, in minutes?",
-    ]
-    return _number(
-        "times",
-        "between",
-        pick(rng, side, asks).format(a=_clock(start), b=_clock(end)),
-        _span(start, end),
-        end - start,
-        f"{end - start} minutes",
-    )
-
-
-def earlier(rng: Random, side: Side) -> Example:
-    """A kind that is held out: counting back from a time."""
-    end, span = rng.randrange(3 * 60, 23 * 60, 5), rng.randrange(10, 60, 5)
-    asks = [
-        "A train of {m} minutes arrives at {t}. When did it leave?",
-        "What time was it {m} minutes before {t}?",
-    ]
-    minute = end % 60
-    if minute >= span:
-        work = f"{minute}-{span}={minute - span}"
-    else:
-        work = f"{minute}+60={minute + 60}, {minute + 60}-{span}={minute + 60 - span}, one hour less: {end // 60 - 1}"
-    return _words(
-        "times",
-        "earlier",
-        rng.choice(asks).format(t=_clock(end), m=span),
-        f"{work}. {_clock(end - span)}",
-        _clock(end - span),
-    )
-
-
-def weekday(rng: Random, side: Side) -> Example:
-    day, n = rng.randrange(7), rng.randint(2, 30)
-    asks = [
-        "Today is {d}. Which day is it in {n} days?",
-        "If today is {d}, what weekday is {n} days later?",
-        "Which weekday comes {n} days after {d}?",
-        "It is {d} now. What day will it be after {n} days?",
-    ]
-    full, rest = divmod(n, 7)
-    steps = [f"{n} = {full}*7+{rest}"] if full else []
-    walk = " ".join(DAYS[(day + i) % 7] for i in range(rest + 1))
-    steps.append(f"{rest} days on: {walk}" if rest else f"a whole number of weeks: {DAYS[day]}")
-    end = DAYS[(day + n) % 7]
-    return _words(
-        "times",
-        "weekday",
-        pick(rng, side, asks).format(d=DAYS[day], n=n),
-        ". ".join(steps),
-        end,
-        DAYS,
-    )
-
-
-def day_of_month(rng: Random, side: Side) -> Example:
-    start = date(2027, 1, 1) + timedelta(days=rng.randrange(365))
-    n = rng.randint(3, 25)
-    end = start + timedelta(days=n)
-    asks = [
-        "What date is {n} days after {d}?",
-        "The filter was changed on {d} and lasts {n} days. On which date is it due?",
-        "Today is {d}. What is the date in {n} days?",
-        "A parcel sent on {d} takes {n} days. On which date does it come?",
-    ]
-    month_days = (start.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
-    work = f"{start.day}+{n}={start.day + n}"
-    if start.day + n > month_days.day:
-        work += (
-            f". {start:%B} has {month_days.day} days, {start.day + n}-{month_days.day}="
-            f"{start.day + n - month_days.day}, in {end:%B}"
-        )
-    return _words(
-        "times", "date", pick(rng, side, asks).format(n=n, d=_date(start)), work, _date(end)
     )
 
 
@@ -334,7 +219,7 @@ def largest(rng: Random, side: Side) -> Example:
         steps.append(f"{value}{sign}{best}")
         best = value if wins else best
         steps[-1] += f", {'max' if biggest else 'min'} {best}"
-    return _number(
+    return number(
         "comparing",
         "largest",
         pick(rng, side, asks).format(w=word, v=", ".join(map(str, values))),
@@ -360,7 +245,7 @@ def decimals(rng: Random, side: Side) -> Example:
         "Tell me the larger of {a} and {b}.",
     ]
     sign = ">" if float(values[0]) > float(values[1]) else "<"
-    return _number(
+    return number(
         "comparing",
         "decimals",
         pick(rng, side, asks).format(a=values[0], b=values[1]),
@@ -418,7 +303,7 @@ def who_has_most(rng: Random, side: Side) -> Example:
     name = names[values.index(best)]
     question = pick(rng, side, asks).format(l=listed, x=what, w="most" if biggest else "least")
     thought = f"{', '.join(map(str, values))}: {'max' if biggest else 'min'} {best}, that is the {name} {what}"
-    return _words(
+    return words(
         "comparing",
         "who has most",
         question[0].upper() + question[1:],
@@ -434,7 +319,7 @@ def difference(rng: Random, side: Side) -> Example:
     values = rng.sample(range(10, 200), 4)
     question = f"What is the difference between the largest and the smallest of {', '.join(map(str, values))}?"
     thought = f"max {max(values)}, min {min(values)}. {subtract(max(values), min(values))}"
-    return _number("comparing", "spread", question, thought, max(values) - min(values))
+    return number("comparing", "spread", question, thought, max(values) - min(values))
 
 
 GENERATORS = [
@@ -443,64 +328,3 @@ GENERATORS = [
     (largest, 4), (decimals, 3), (ordering, 4), (who_has_most, 3),
 ]  # fmt: skip
 HELD_OUT_KINDS = [subtract_product, earlier, difference]
-
-
-def _number(
-    category: str, kind: str, question: str, thought: str, value: object, answer: str = ""
-) -> Example:
-    return Example(
-        category=category,
-        kind=kind,
-        question=question,
-        thought=thought + ".",
-        answer=answer or str(value),
-        expected=str(value),
-    )
-
-
-def _words(
-    category: str,
-    kind: str,
-    question: str,
-    thought: str,
-    answer: str,
-    choices: list[str] | None = None,
-    expected: str = "",
-) -> Example:
-    return Example(
-        category=category,
-        kind=kind,
-        question=question,
-        thought=thought + ".",
-        answer=answer,
-        expected=expected or answer,
-        check="words",
-        choices=tuple(choices or ()),
-    )
-
-
-def _clock(minutes: int) -> str:
-    return f"{minutes // 60 % 24:02}:{minutes % 60:02}"
-
-
-def _date(day: date) -> str:
-    return f"{day:%B} {day.day}"
-
-
-def _span(start: int, end: int) -> str:
-    full = (end - start) // 60
-    reached = start + 60 * full
-    steps = [f"{_clock(start)} to {_clock(reached)} is {full} h = {60 * full} min"] if full else []
-    rest = end - reached
-    if not rest:
-        return ". ".join(steps)
-    to_hour = -reached % 60
-    if to_hour and to_hour < rest:
-        steps.append(
-            f"{_clock(reached)} to {_clock(reached + to_hour)} is {to_hour}, then {rest - to_hour} more: {to_hour}+{rest - to_hour}={rest}"
-        )
-    else:
-        steps.append(f"{_clock(reached)} to {_clock(end)} is {rest}")
-    if full:
-        steps.append(f"{60 * full}+{rest}={end - start}")
-    return ". ".join(steps)

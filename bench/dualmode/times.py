@@ -1,0 +1,151 @@
+"""Times, weekdays and dates: questions with one exact answer."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from random import Random
+
+from bench.dualmode.example import Example, Side, number, pick, words
+
+DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+
+
+def later(rng: Random, side: Side) -> Example:
+    hour, minute, span = rng.randint(0, 20), rng.randrange(0, 60, 5), rng.randrange(10, 180, 5)
+    asks = [
+        "It is {t}. What time is it in {m} minutes?",
+        "A programme of {m} minutes starts at {t}. When does it end?",
+        "What time is {m} minutes after {t}?",
+        "The oven starts at {t} and runs {m} minutes. When is it done?",
+    ]
+    end = _clock(hour * 60 + minute + span)
+    full, rest = divmod(span, 60)
+    steps = [f"{span} minutes = {full} h {rest} min"] if full else []
+    start_hour = hour + full
+    if full:
+        steps.append(f"{hour:02}:{minute:02} + {full} h = {start_hour % 24:02}:{minute:02}")
+    steps.append(f"{minute}+{rest}={minute + rest}")
+    if minute + rest >= 60:
+        steps.append(
+            f"{minute + rest}-60={minute + rest - 60}, one hour more: {(start_hour + 1) % 24}"
+        )
+    steps.append(end)
+    return words(
+        "times",
+        "later",
+        pick(rng, side, asks).format(t=_clock(hour * 60 + minute), m=span),
+        ". ".join(steps),
+        end,
+    )
+
+
+def between(rng: Random, side: Side) -> Example:
+    start = rng.randrange(0, 20 * 60, 5)
+    end = start + rng.randrange(15, 200, 5)
+    asks = [
+        "How many minutes are there from {a} to {b}?",
+        "A meeting lasts from {a} to {b}. How many minutes is that?",
+        "The machine ran from {a} to {b}. For how many minutes?",
+        "How long is it from {a} until {b}, in minutes?",
+    ]
+    return number(
+        "times",
+        "between",
+        pick(rng, side, asks).format(a=_clock(start), b=_clock(end)),
+        _span(start, end),
+        end - start,
+        f"{end - start} minutes",
+    )
+
+
+def earlier(rng: Random, side: Side) -> Example:
+    """A kind that is held out: counting back from a time."""
+    end, span = rng.randrange(3 * 60, 23 * 60, 5), rng.randrange(10, 60, 5)
+    asks = [
+        "A train of {m} minutes arrives at {t}. When did it leave?",
+        "What time was it {m} minutes before {t}?",
+    ]
+    minute = end % 60
+    if minute >= span:
+        work = f"{minute}-{span}={minute - span}"
+    else:
+        work = f"{minute}+60={minute + 60}, {minute + 60}-{span}={minute + 60 - span}, one hour less: {end // 60 - 1}"
+    return words(
+        "times",
+        "earlier",
+        rng.choice(asks).format(t=_clock(end), m=span),
+        f"{work}. {_clock(end - span)}",
+        _clock(end - span),
+    )
+
+
+def weekday(rng: Random, side: Side) -> Example:
+    day, n = rng.randrange(7), rng.randint(2, 30)
+    asks = [
+        "Today is {d}. Which day is it in {n} days?",
+        "If today is {d}, what weekday is {n} days later?",
+        "Which weekday comes {n} days after {d}?",
+        "It is {d} now. What day will it be after {n} days?",
+    ]
+    full, rest = divmod(n, 7)
+    steps = [f"{n} = {full}*7+{rest}"] if full else []
+    walk = " ".join(DAYS[(day + i) % 7] for i in range(rest + 1))
+    steps.append(f"{rest} days on: {walk}" if rest else f"a whole number of weeks: {DAYS[day]}")
+    end = DAYS[(day + n) % 7]
+    return words(
+        "times",
+        "weekday",
+        pick(rng, side, asks).format(d=DAYS[day], n=n),
+        ". ".join(steps),
+        end,
+        DAYS,
+    )
+
+
+def day_of_month(rng: Random, side: Side) -> Example:
+    start = date(2027, 1, 1) + timedelta(days=rng.randrange(365))
+    n = rng.randint(3, 25)
+    end = start + timedelta(days=n)
+    asks = [
+        "What date is {n} days after {d}?",
+        "The filter was changed on {d} and lasts {n} days. On which date is it due?",
+        "Today is {d}. What is the date in {n} days?",
+        "A parcel sent on {d} takes {n} days. On which date does it come?",
+    ]
+    month_days = (start.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    work = f"{start.day}+{n}={start.day + n}"
+    if start.day + n > month_days.day:
+        work += (
+            f". {start:%B} has {month_days.day} days, {start.day + n}-{month_days.day}="
+            f"{start.day + n - month_days.day}, in {end:%B}"
+        )
+    return words(
+        "times", "date", pick(rng, side, asks).format(n=n, d=_date(start)), work, _date(end)
+    )
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60 % 24:02}:{minutes % 60:02}"
+
+
+def _date(day: date) -> str:
+    return f"{day:%B} {day.day}"
+
+
+def _span(start: int, end: int) -> str:
+    full = (end - start) // 60
+    reached = start + 60 * full
+    steps = [f"{_clock(start)} to {_clock(reached)} is {full} h = {60 * full} min"] if full else []
+    rest = end - reached
+    if not rest:
+        return ". ".join(steps)
+    to_hour = -reached % 60
+    if to_hour and to_hour < rest:
+        steps.append(
+            f"{_clock(reached)} to {_clock(reached + to_hour)} is {to_hour}, then {rest - to_hour} more: {to_hour}+{rest - to_hour}={rest}"
+        )
+    else:
+        steps.append(f"{_clock(reached)} to {_clock(end)} is {rest}")
+    if full:
+        steps.append(f"{60 * full}+{rest}={end - start}")
+    return ". ".join(steps)
