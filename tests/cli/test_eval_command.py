@@ -20,16 +20,42 @@ def judged(*pairs):
 def test_a_file_of_prompts_is_counted_in_all_and_by_group(thinkq, tmp_path):
     path = tmp_path / "labelled.jsonl"
     path.write_text("".join(json.dumps(prompt) + "\n" for prompt in PROMPTS))
-    rows = json.loads(thinkq("eval", "router", "--by", "lang", "--json", path).stdout)
+    rows = json.loads(thinkq("eval", "router", "--by", "lang", "--json", "--data", path).stdout)[
+        "figures"
+    ]
     assert [rows[name]["prompts"] for name in ("all", "en", "zh")] == [3, 2, 1]
     assert rows["all"]["accuracy"] == 1
 
 
 def test_a_line_that_is_wrong_is_named(thinkq, tmp_path):
     (tmp_path / "labelled.jsonl").write_text('{"text": "hi", "label": "maybe"}\n')
-    done = thinkq("eval", "router", "labelled.jsonl")
+    done = thinkq("eval", "router", "--data", "labelled.jsonl")
     assert done.returncode == 2
     assert "labelled.jsonl, line 1" in done.stderr
+
+
+def test_without_a_file_the_prompts_that_ship_are_judged(thinkq, tmp_path):
+    done = thinkq("eval", "router", "--mistakes", "3", "--plot", tmp_path / "curve.svg")
+    assert "of those that need think: " in done.stdout
+    assert "µs (p50)" in done.stdout
+    assert (tmp_path / "curve.svg").read_text().startswith("<svg")
+
+
+def test_a_conversation_may_stand_for_a_text(thinkq, tmp_path):
+    messages = [
+        {"role": "user", "content": "Prove that 2 is prime."},
+        {"role": "assistant", "content": "Done."},
+        {"role": "user", "content": "And now for 7."},
+    ]
+    path = tmp_path / "talks.jsonl"
+    path.write_text(json.dumps({"messages": messages, "label": "think"}))
+    told = json.loads(thinkq("eval", "router", "--json", "--data", path).stdout)
+    assert told["figures"]["all"]["confusion"]["think"]["think"] == 1
+
+
+def test_f1_is_the_mean_of_both_modes():
+    found = figures(judged((True, 0.9), (True, 0.1), (False, 0.1), (False, 0.2)))
+    assert found.macro_f1 == pytest.approx((2 / 3 + 4 / 5) / 2)
 
 
 @pytest.mark.parametrize(

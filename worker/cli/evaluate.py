@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
-from msgspec import Struct
 
 from worker.cli.options import ConfigFile, new_app
-from worker.domain.messages import Message, Mode
-from worker.evaluation import lines
-from worker.router.conversation import question_of
-from worker.router.judge import Router, load_router
-from worker.router.measures import Figures, Judged, by_group, figures
+from worker.evaluation import lines, prompts
+from worker.router.judge import load_router
+from worker.router.measures import Figures, by_group, figures
 from worker.router.policy import Preset
 
 if TYPE_CHECKING:
@@ -23,29 +20,19 @@ if TYPE_CHECKING:
 
 app = new_app("Measure the router, and the model with it.")
 
-GROUPS = ("lang", "category", "source")
-
-
-class Labelled(Struct, frozen=True):
-    """One line: a message, whether it needs thinking, and what it may be counted by."""
-
-    text: str
-    label: Literal["think", "no_think"]
-    lang: str = ""
-    category: str = ""
-    source: str = ""
+SHOWN_MISTAKES = 10
 
 
 @app.command()
 def router(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            help='Files of lines {"text": …, "label": "think" | "no_think", "lang", "category", '
-            '"source"}; the last three may lack.'
-        ),
-    ],
     *,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help='A file of lines {"text": …, "label": "think" | "no_think", "lang", "category", '
+            '"source"}; the last three may lack. Default: the tasks that ship.'
+        ),
+    ] = None,
     by: Annotated[
         Literal["lang", "category", "source"] | None,
         typer.Option("--by", help="Count apart, too."),
@@ -53,39 +40,51 @@ def router(
     preset: Annotated[Preset, typer.Option("--preset", help="What being wrong costs.")] = (
         Preset.BALANCED
     ),
+    mistakes: Annotated[
+        int, typer.Option("--mistakes", min=0, help="How many mistakes to list, surest first.")
+    ] = SHOWN_MISTAKES,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the reliability curve into this SVG file.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Print how often the router is right, what it misses and wastes, and how true its score is."""
     try:
-        examples = [example for path in files for example in lines.read(path, Labelled)]
+        examples = prompts.read(data) if data else prompts.shipped()
     except lines.LinesError as error:
-        raise typer.BadParameter(str(error), param_hint="FILES") from error
-    judge = load_router(preset)
-    judged = [_judged(example, judge) for example in examples]
-    rows = {"all": figures(judged)}
+        raise typer.BadParameter(str(error), param_hint="--data") from error
+    measured = prompts.measure(examples, load_router(preset))
+    rows = {"all": figures(measured.judged)}
     if by is not None:
-        rows |= {name: figures(group) for name, group in by_group(judged, by).items()}
+        rows |= {name: figures(group) for name, group in by_group(measured.judged, by).items()}
+    if plot is not None:
+        plot.write_text(prompts.picture(measured.judged), encoding="utf-8")
     if as_json:
-        typer.echo(msgspec.json.encode(rows))
+        told = {"figures": rows, "latency_s": measured.latency, "mistakes": measured.mistakes}
+        typer.echo(msgspec.json.encode(told))
     else:
-        _print(rows)
+        _print(rows, measured, mistakes)
 
 
-def _judged(example: Labelled, judge: Router) -> Judged:
-    verdict = judge.judge(question_of((Message("user", example.text),)))
-    groups = {key: getattr(example, key) for key in GROUPS if getattr(example, key)}
-    return Judged(example.label == "think", verdict.mode is Mode.THINK, verdict.score, groups)
-
-
-def _print(rows: dict[str, Figures]) -> None:
-    typer.echo(
-        f"{'':<24}{'prompts':>8}{'right':>8}{'found':>8}{'wasted':>8}{'ranking':>9}{'off by':>8}"
-    )
+def _print(rows: dict[str, Figures], measured: prompts.Measured, mistakes: int) -> None:
+    heads = ("prompts", "right", "F1", "found", "wasted", "ranking", "off by")
+    typer.echo(f"{'':<24}" + "".join(f"{head:>9}" for head in heads))
     for name, row in rows.items():
-        shares = (row.accuracy, row.recall, row.wasted)
-        told = "".join(f"{'-' if share is None else f'{share:.1%}':>8}" for share in shares)
+        shares = (row.accuracy, row.macro_f1, row.recall, row.wasted)
+        told = "".join(f"{'-' if share is None else f'{share:.1%}':>9}" for share in shares)
         order = "-" if row.ranking is None else f"{row.ranking:.3f}"
-        typer.echo(f"{name:<24}{row.prompts:>8}{told}{order:>9}{row.calibration_error:>8.3f}")
+        typer.echo(f"{name:<24}{row.prompts:>9}{told}{order:>9}{row.calibration_error:>9.3f}")
+    typer.echo("")
+    for needed, chosen in rows["all"].confusion.items():
+        counts = ", ".join(f"{count} got {mode}" for mode, count in chosen.items())
+        typer.echo(f"of those that need {needed}: {counts}")
+    latency = measured.latency
+    typer.echo(
+        f"a decision takes {latency.p50 * 1e6:.0f} µs (p50), {latency.p90 * 1e6:.0f} (p90), "
+        f"{latency.p99 * 1e6:.0f} (p99)"
+    )
+    for mistake in measured.mistakes[:mistakes]:
+        typer.echo(f"  {mistake.score:.2f}  needs {mistake.label:<9} {mistake.text}")
 
 
 @app.command(name="end-to-end")

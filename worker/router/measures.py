@@ -28,15 +28,18 @@ class Figures(Struct, frozen=True):
     """What is told of a set of prompts; shares are from 0 to 1, None where there is nothing to say.
 
     `recall` is the share of hard prompts that are thought about, `wasted` the share of easy ones
-    that are, `calibration_error` the expected one over ten bins (Naeini et al. 2015).
+    that are, `calibration_error` the expected one over ten bins (Naeini et al. 2015). `confusion`
+    counts prompts by what they need and what was chosen.
     """
 
     prompts: int
     accuracy: float
+    macro_f1: float
     recall: float | None
     wasted: float | None
     ranking: float | None
     calibration_error: float
+    confusion: dict[str, dict[str, int]]
 
 
 def figures(judged: Sequence[Judged]) -> Figures:
@@ -46,11 +49,33 @@ def figures(judged: Sequence[Judged]) -> Figures:
     return Figures(
         prompts=len(judged),
         accuracy=_share(one.think == one.chosen_think for one in judged) or 0.0,
+        macro_f1=macro_f1(judged),
         recall=_share(hard),
         wasted=_share(easy),
         ranking=ranking(judged),
         calibration_error=calibration_error(judged),
+        confusion=confusion(judged),
     )
+
+
+def confusion(judged: Sequence[Judged]) -> dict[str, dict[str, int]]:
+    """Return how many prompts there are by the mode they need and, inside, the one chosen."""
+    names = {True: "think", False: "no_think"}
+    found = {needed: dict.fromkeys(names.values(), 0) for needed in names.values()}
+    for one in judged:
+        found[names[one.think]][names[one.chosen_think]] += 1
+    return found
+
+
+def macro_f1(judged: Sequence[Judged]) -> float:
+    """Return the mean of both modes' F1; a mode that is neither needed nor chosen is left out."""
+    scores = []
+    for mode in (True, False):
+        both = sum(one.think is mode and one.chosen_think is mode for one in judged)
+        either = sum((one.think is mode) + (one.chosen_think is mode) for one in judged)
+        if either:
+            scores.append(2 * both / either)
+    return sum(scores) / max(1, len(scores))
 
 
 def ranking(judged: Sequence[Judged]) -> float | None:
