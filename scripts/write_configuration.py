@@ -62,6 +62,8 @@ def takes(annotation: Any) -> str:
     """Return what may stand for a value, in words."""
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(annotation))
+    if get_origin(annotation) is dict:
+        return f"table of {takes(get_args(annotation)[1])}"
     inner = [one for one in get_args(annotation) if one is not type(None)]
     if get_origin(annotation) is tuple:
         return "list of text"

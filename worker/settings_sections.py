@@ -16,6 +16,7 @@ from worker.domain.policy import check_name, check_root
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+PresetName = Literal["quick", "balanced", "thorough"]
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -184,6 +185,15 @@ class Thinking(_Section):
         default=None, ge=0, description="A cap on every thought, in tokens."
     )
     publish_reasoning: bool = Field(default=True, description="Let thoughts go on the wire.")
+    preset: PresetName = Field(
+        default="balanced", description="What being wrong costs: slow answers or shallow ones."
+    )
+    lane_presets: dict[Literal["interactive", "standard", "batch"], PresetName] = Field(
+        default_factory=dict, description="The preset of a lane."
+    )
+    client_presets: dict[Name, PresetName] = Field(
+        default_factory=dict, description="The preset of a client; before its lane's."
+    )
 
 
 class RequestLimits(_Section):

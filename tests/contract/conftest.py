@@ -8,13 +8,15 @@ import pytest
 from exchange import STUB, begin, cancel, errors_logged_by, final_of
 from rig import Daemon
 
+PRESETS = '[thinking.client_presets]\nhasty = "quick"\ncareful = "thorough"\n'
 NARROW = f"{STUB}[engine]\nmax_rows = 1\n[limits]\nqueued_requests = 4\nqueued_per_client = 3\n"
 
 
 @pytest.fixture(scope="session")
 def stub_daemon(tmp_path_factory, mosquitto):
     """A running daemon."""
-    daemon = Daemon(tmp_path_factory.mktemp("daemon"), mosquitto.port).start()
+    folder = tmp_path_factory.mktemp("daemon")
+    daemon = Daemon(folder, mosquitto.port, config=STUB + PRESETS).start()
     yield daemon
     assert daemon.stop() == 0
     assert errors_logged_by(daemon) == []

@@ -111,3 +111,9 @@ def test_every_decision_has_a_reason_in_words(client, prompt):
 
 def test_what_was_judged_has_a_score(client):
     assert 0 <= answer(client, SUM)["route"]["score"] <= 1
+
+
+def test_a_clients_preset_says_what_is_worth_a_thought_to_it(wire_of, stub_daemon):
+    doubtful = "What should I consider before buying a used car?"
+    modes = [answer(wire_of(stub_daemon, name), doubtful)["mode"] for name in ("hasty", "careful")]
+    assert modes == ["no_think", "think"]

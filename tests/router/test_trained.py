@@ -11,7 +11,7 @@ from worker.domain.messages import Lane, Message, Mode
 from worker.router.classifier import MODEL_PATH
 from worker.router.conversation import question_of
 from worker.router.judge import Question, load_router
-from worker.router.policy import Preset
+from worker.router.policy import Preset, Presets, threshold
 
 ROUTER = load_router()
 
@@ -55,6 +55,29 @@ EASY = [
     "Apaga la luz del dormitorio.",
     "リビングの電気をつけて",
 ]
+
+
+DOUBTFUL = "What should I consider before buying a used car?"
+
+
+def test_a_clients_preset_goes_before_its_lanes_and_that_before_the_general_one():
+    presets = Presets(Preset.BALANCED, {Lane.BATCH: Preset.THOROUGH}, {"kitchen": Preset.QUICK})
+    assert presets.of("kitchen", Lane.BATCH) is Preset.QUICK
+    assert presets.of("press", Lane.BATCH) is Preset.THOROUGH
+    assert presets.of("press", Lane.STANDARD) is Preset.BALANCED
+
+
+def test_where_others_wait_a_doubtful_question_is_not_thought_about_and_the_reply_says_so():
+    score = ROUTER.judge(Question(text=DOUBTFUL)).score
+    assert threshold(Preset.BALANCED, Lane.STANDARD) <= score
+    assert score < threshold(Preset.BALANCED, Lane.STANDARD, load=1)
+    verdict = ROUTER.judge(Question(text=DOUBTFUL, load=1))
+    assert (verdict.mode, verdict.decided_by) == (Mode.NO_THINK, "load")
+
+
+def test_load_does_not_change_what_is_plain_nor_batch_work():
+    assert ROUTER.judge(Question(text=HARD[0], load=1)).mode is Mode.THINK
+    assert threshold(Preset.QUICK, Lane.BATCH, load=1) == threshold(Preset.QUICK, Lane.BATCH)
 
 
 @pytest.mark.parametrize("text", HARD)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from msgspec.structs import replace
+
 from worker.daemon import conversation
 from worker.domain.messages import Route
 from worker.domain.thinking import find_switch, smallest_budget
 from worker.engine.pipe import Submit
 from worker.router.decide import decide
+from worker.router.policy import Presets
 from worker.scheduler.speeds import fit, mode_that_fits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from worker.daemon.job import Job
     from worker.domain.messages import Message, Request
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from worker.scheduler.speeds import Speeds
 
 _MIN_THOUGHT_TOKENS = 1
+_BALANCED = Presets()
 
 
 class Choice:
@@ -30,6 +34,8 @@ class Choice:
         speeds: What the engine has managed lately.
         default_mode: What `auto` means to the operator; `auto` leaves it to the router.
         budget_tokens: The operator's cap on every thought.
+        presets: What being wrong costs each client and lane.
+        load: Tells how full the worker is, from 0 to 1.
 
     """
 
@@ -40,11 +46,15 @@ class Choice:
         *,
         default_mode: Literal["auto", "think", "no_think"] = "auto",
         budget_tokens: int | None = None,
+        presets: Presets = _BALANCED,
+        load: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._router = router
         self._speeds = speeds
         self._default_mode = default_mode
         self._budget_tokens = budget_tokens
+        self._presets = presets
+        self._load = load
 
     def submission(self, job: Job, now: float) -> Submit:
         """Return what the engine shall run for a job; the mode, once chosen, stays.
@@ -86,7 +96,11 @@ class Choice:
             switch=find_switch(request.messages),
             session_mode=job.session.mode if job.session else None,
             default_mode=self._default_mode,
-            question=conversation.question(messages, request),
+            question=replace(
+                conversation.question(messages, request),
+                preset=self._presets.of(request.client, request.lane),
+                load=self._load(),
+            ),
             router=self._router,
         )
         job.mode, job.route, job.remember = decision.mode, decision.route, decision.remember

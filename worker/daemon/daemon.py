@@ -11,6 +11,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 from worker.daemon.choice import Choice
@@ -30,6 +31,7 @@ from worker.journal.storage import FILE_NAME
 from worker.journal.store import Journal, JournalError
 from worker.observe import presence
 from worker.router.judge import load_router
+from worker.router.policy import Presets
 from worker.scheduler.lanes import Lanes
 from worker.scheduler.speeds import Speeds
 from worker.transport import codec
@@ -120,6 +122,15 @@ class Daemon:
                 speeds,
                 default_mode=settings.thinking.default_mode,
                 budget_tokens=settings.thinking.budget_tokens,
+                presets=msgspec.convert(
+                    {
+                        "general": settings.thinking.preset,
+                        "by_lane": settings.thinking.lane_presets,
+                        "by_client": settings.thinking.client_presets,
+                    },
+                    Presets,
+                ),
+                load=lambda: min(1.0, lanes.hurried / settings.engine.max_rows),
             ),
             outcome=self._outcome,
             speeds=speeds,

@@ -15,7 +15,8 @@ class Question(Struct, frozen=True, kw_only=True):
 
     `text` is the last user message, `earlier` the user messages before it, oldest first. Tool
     results and system prompts are not part of the question. Of the documents in the request's
-    `context` only the structure counts: their characters and the numbers found in them.
+    `context` only the structure counts: their characters and the numbers found in them. `preset`
+    is what being wrong costs this client, None for the router's own; `load` how full the worker is.
     """
 
     text: str
@@ -26,6 +27,8 @@ class Question(Struct, frozen=True, kw_only=True):
     has_tools: bool = False
     wants_schema: bool = False
     lane: Lane = Lane.STANDARD
+    preset: Preset | None = None
+    load: float = 0.0
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -38,7 +41,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     mode: Mode
     score: float
-    decided_by: Literal["rule", "classifier", "default"]
+    decided_by: Literal["rule", "classifier", "load", "default"]
     reason: str
     features: tuple[tuple[str, float], ...] = ()
 

@@ -38,12 +38,35 @@ _PLACE_IN_BAND = {Lane.INTERACTIVE: 1.0, Lane.STANDARD: 0.5, Lane.BATCH: 0.0}
 """Where in the band a lane draws its line: somebody waits for the first, nobody for the last."""
 
 
-def threshold(preset: Preset, lane: Lane) -> float:
-    """Return the score from which a question of this lane is thought about."""
+def threshold(preset: Preset, lane: Lane, load: float = 0.0) -> float:
+    """Return the score from which a question of this lane is thought about.
+
+    Args:
+        preset: What being wrong costs.
+        lane: Whether somebody waits.
+        load: How full the worker is, from 0 to 1; others wait for what this one thinks. It moves
+            the line within the band, and not for batch work, which yields to the others anyway.
+
+    """
     band = BANDS[preset]
-    return band.low + _PLACE_IN_BAND[lane] * (band.high - band.low)
+    place = _PLACE_IN_BAND[lane]
+    if lane is not Lane.BATCH:
+        place += load * (1.0 - place)
+    return band.low + place * (band.high - band.low)
 
 
-def choose(score: float, preset: Preset, lane: Lane) -> Mode:
+def choose(score: float, preset: Preset, lane: Lane, load: float = 0.0) -> Mode:
     """Return the mode for a score between 0 and 1."""
-    return Mode.THINK if score >= threshold(preset, lane) else Mode.NO_THINK
+    return Mode.THINK if score >= threshold(preset, lane, load) else Mode.NO_THINK
+
+
+class Presets(Struct, frozen=True):
+    """The operator's presets: a client's own before its lane's before the general one."""
+
+    general: Preset = Preset.BALANCED
+    by_lane: dict[Lane, Preset] = {}
+    by_client: dict[str, Preset] = {}
+
+    def of(self, client: str, lane: Lane) -> Preset:
+        """Return the preset for a client's request in a lane."""
+        return self.by_client.get(client) or self.by_lane.get(lane) or self.general

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from worker.domain.messages import Mode
 from worker.router import explain, policy, rules
@@ -22,6 +22,8 @@ TURNS_BACK = 4
 
 SMALLEST_SHARE = 0.05
 """Of a reference; what is left of it further back changes nothing."""
+
+BUSY = "Thinking might pay, but others are waiting."
 
 CERTAIN_SCORE = 0.01
 """The score of what a rule turns down."""
@@ -51,13 +53,14 @@ class TrainedRouter:
         if question.earlier:
             log_odds, features = self._in_conversation(question, weighed, log_odds, features)
         score = round(probability(log_odds), 4)
-        mode = policy.choose(score, self._preset, question.lane)
+        preset = question.preset or self._preset
+        mode = policy.choose(score, preset, question.lane)
+        decided_by: Literal["classifier", "load"] = "classifier"
+        reason = explain.sentence(features, thinks=mode is Mode.THINK)
+        if policy.choose(score, preset, question.lane, question.load) is not mode:
+            mode, decided_by, reason = Mode.NO_THINK, "load", BUSY
         return Verdict(
-            mode=mode,
-            score=score,
-            decided_by="classifier",
-            reason=explain.sentence(features, thinks=mode is Mode.THINK),
-            features=features,
+            mode=mode, score=score, decided_by=decided_by, reason=reason, features=features
         )
 
     def _in_conversation(

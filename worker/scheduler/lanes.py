@@ -45,6 +45,12 @@ class Lanes:
     def __len__(self) -> int:
         return len(self._by_row)
 
+    @property
+    def hurried(self) -> int:
+        """How many wait that somebody waits for."""
+        depth = self.depth()
+        return depth[Lane.INTERACTIVE] + depth[Lane.STANDARD]
+
     def __contains__(self, row: int) -> bool:
         return row in self._by_row
 
