@@ -25,6 +25,24 @@ from rig import Daemon, Mosquitto  # noqa: E402 - the tests' rig is not installe
 
 TICKS = os.sysconf("SC_CLK_TCK")
 LINES = 20_000
+ROOMS = ("kitchen", "bedroom", "hall", "cellar", "garage", "office", "attic", "bathroom")
+SENTENCES = {
+    "en": (
+        "turn on the {room} light",
+        "set the {room} light to {n} percent brightness",
+        "turn off all lights in the {room}",
+        "what is the temperature in the {room}",
+        "set a timer for {n} minutes",
+        "why is the {room} so cold in the morning",
+    ),
+    "de": (
+        "schalte {room} light ein",
+        "stelle {room} light auf {n} prozent",
+        "wie warm ist es in {room}",
+        "stelle einen timer auf {n} minuten",
+        "warum ist es in {room} so kalt",
+    ),
+}
 
 
 def family(pid: int) -> list[int]:
@@ -109,10 +127,34 @@ def command() -> None:
     print(f"thinkq route --jsonl          {LINES / (time.perf_counter() - begun):8.0f} lines/s")
 
 
+def intents() -> None:
+    """Print how long it takes to recognize a command without a model, or to see that it is none."""
+    from worker.router.intents import Home, Recognizer
+
+    home = Home(
+        devices={f"{room} {kind}": kind for room in ROOMS for kind in ("light", "fan", "cover")},
+        areas=ROOMS,
+    )
+    for language, texts in SENTENCES.items():
+        recognizer = Recognizer(language, home)
+        times, certain = [], 0
+        for n in range(400):
+            text = texts[n % len(texts)].format(room=ROOMS[n % len(ROOMS)], n=n % 90 + 10)
+            begun = time.perf_counter()
+            certain += recognizer.recognize(text) is not None
+            times.append(time.perf_counter() - begun)
+        times.sort()
+        print(
+            f"intents, {language}: {certain / 4:.0f} % certain; "
+            f"p50 {times[200] * 1000:.2f} ms, p99 {times[396] * 1000:.2f} ms"
+        )
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--model", default="embedded", choices=["embedded", "stub"])
     arguments = parser.parse_args()
     command()
+    intents()
     idle(arguments.seconds, arguments.model)

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from worker.settings_sections import (
     Broker,
     Engine,
+    Intents,
     JournalKeeping,
     Log,
     Model,
@@ -32,6 +33,7 @@ from worker.settings_sources import Layers, SettingsError, faults
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from worker.router.intents import Recognizer
     from worker.transport.options import TlsOptions
 
 __all__ = ["Settings", "SettingsError", "load"]
@@ -67,6 +69,7 @@ class Settings(BaseSettings):
     model: Model = Model()
     engine: Engine = Engine()
     thinking: Thinking = Thinking()
+    intents: Intents = Intents()
     limits: RequestLimits = RequestLimits()
     journal: JournalKeeping = JournalKeeping()
     shutdown: Shutdown = Shutdown()
@@ -104,6 +107,25 @@ class Settings(BaseSettings):
             except KeychainError as error:
                 raise SettingsError(f"broker.password_keychain: {error}") from error
         return None
+
+    def recognizer(self) -> Recognizer | None:
+        """Return what recognizes commands, None where that is off.
+
+        Raises:
+            SettingsError: Its packages are not installed, or it doesn't know the language.
+
+        """
+        if self.intents.language is None:
+            return None
+        from worker.router import intents  # noqa: PLC0415 - where it is on
+
+        home = intents.Home(
+            devices=self.intents.devices, areas=self.intents.areas, floors=self.intents.floors
+        )
+        try:
+            return intents.Recognizer(self.intents.language, home)
+        except intents.IntentsMissing as error:
+            raise SettingsError(f"intents.language: {error}") from error
 
     def check_files(self) -> None:
         """Read every file and secret that the settings name for the broker.

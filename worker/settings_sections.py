@@ -196,6 +196,21 @@ class Thinking(_Section):
     )
 
 
+class Intents(_Section):
+    """Commands that are recognized without a model."""
+
+    language: str | None = Field(
+        default=None,
+        description="Of home-assistant-intents, such as en or de; turns it on. "
+        "Needs the extra `intents`.",
+    )
+    devices: dict[str, str] = Field(
+        default_factory=dict, description="Each device's name and its domain, such as light."
+    )
+    areas: tuple[str, ...] = Field(default=(), description="The rooms' names.")
+    floors: tuple[str, ...] = Field(default=(), description="The floors' names.")
+
+
 class RequestLimits(_Section):
     """What a request may bring."""
 

@@ -22,6 +22,7 @@ from worker.daemon.intake import Intake
 from worker.daemon.jobs import Jobs
 from worker.daemon.outcome import Outcome
 from worker.daemon.parking import Parking
+from worker.daemon.preparing import Preparing
 from worker.daemon.room import Room
 from worker.daemon.streams import Streams
 from worker.domain.policy import Limits
@@ -116,21 +117,19 @@ class Daemon:
             log_content=settings.log.content,
         )
         self._jobs = Jobs(
-            journal=self._journal,
-            choice=Choice(
-                load_router(),
-                speeds,
-                default_mode=settings.thinking.default_mode,
-                budget_tokens=settings.thinking.budget_tokens,
-                presets=msgspec.convert(
-                    {
-                        "general": settings.thinking.preset,
-                        "by_lane": settings.thinking.lane_presets,
-                        "by_client": settings.thinking.client_presets,
-                    },
-                    Presets,
+            preparing=Preparing(
+                journal=self._journal,
+                choice=Choice(
+                    load_router(),
+                    speeds,
+                    default_mode=settings.thinking.default_mode,
+                    budget_tokens=settings.thinking.budget_tokens,
+                    presets=_presets(settings),
+                    load=lambda: min(1.0, lanes.hurried / settings.engine.max_rows),
                 ),
-                load=lambda: min(1.0, lanes.hurried / settings.engine.max_rows),
+                clock=time.monotonic,
+                recognizer=settings.recognizer(),
+                log_content=settings.log.content,
             ),
             outcome=self._outcome,
             speeds=speeds,
@@ -140,7 +139,6 @@ class Daemon:
             rows=settings.engine.max_rows,
             parking=Parking(settings.engine.max_parked),
             clock=time.monotonic,
-            log_content=settings.log.content,
             on_model=self._announce,
         )
         self._engine = Engine(
@@ -341,6 +339,16 @@ def _client_id(settings: Settings) -> str:
     # The root is in it, as two workers under two roots are two clients: with one id for both,
     # each would throw the other off the broker.
     return f"{settings.topics.root}-{settings.worker.id}".replace("/", "-")
+
+
+def _presets(settings: Settings) -> Presets:
+    thinking = settings.thinking
+    found = {
+        "general": thinking.preset,
+        "by_lane": thinking.lane_presets,
+        "by_client": thinking.client_presets,
+    }
+    return msgspec.convert(found, Presets)
 
 
 def engine_options(settings: Settings, model_path: str) -> EngineOptions:

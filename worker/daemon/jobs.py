@@ -12,32 +12,29 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.crash_points import CrashPoint, reach
 from worker.daemon.endings import JOURNAL_RETRY_S
 from worker.daemon.job import Job, Stage
 from worker.daemon.outcome import raised
 from worker.domain.errors import EngineFailed, ThinkqError
-from worker.domain.messages import Lane
+from worker.domain.messages import Kind, Lane
 from worker.engine.pipe import Cancel, Done, State, Text
 from worker.journal.store import JournalError
 from worker.scheduler.lanes import Waiting
-from worker.sessions import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from worker.daemon.choice import Choice
     from worker.daemon.endings import Endings
     from worker.daemon.job import StopReason
     from worker.daemon.outcome import Outcome
     from worker.daemon.parking import Parking
+    from worker.daemon.preparing import Preparing
     from worker.daemon.streams import Streams
     from worker.domain.messages import ReplyRoute, Request
     from worker.domain.model import ModelInfo
-    from worker.domain.session import Session
-    from worker.engine.pipe import Step, Submit
+    from worker.engine.pipe import Step
     from worker.engine.supervisor import Engine
-    from worker.journal.store import Journal
+    from worker.router.intents import Intent
     from worker.scheduler.lanes import Lanes
     from worker.scheduler.speeds import Speeds
 
@@ -50,8 +47,7 @@ class Jobs:
     """The jobs of this daemon. It is the engine's listener.
 
     Args:
-        journal: Where requests and sessions are kept.
-        choice: Chooses mode and budget.
+        preparing: Readies a job for the engine, or answers it without.
         outcome: Learns the model's name.
         speeds: Learns how fast the engine is.
         streams: Publishes what jobs say.
@@ -60,7 +56,6 @@ class Jobs:
         rows: How many jobs run at once.
         parking: Where jobs are that gave their row to a more urgent one.
         clock: The monotonic clock, in seconds.
-        log_content: Whether prompts may stand in the log.
         on_model: Called when a model has been loaded.
 
     """
@@ -68,8 +63,7 @@ class Jobs:
     def __init__(
         self,
         *,
-        journal: Journal,
-        choice: Choice,
+        preparing: Preparing,
         outcome: Outcome,
         speeds: Speeds,
         streams: Streams,
@@ -78,18 +72,15 @@ class Jobs:
         rows: int,
         parking: Parking,
         clock: Callable[[], float],
-        log_content: bool = False,
         on_model: Callable[[], None] = lambda: None,
     ) -> None:
-        self._journal = journal
-        self._choice = choice
+        self._preparing = preparing
         self._outcome = outcome
         self._streams = streams
         self._endings = endings
         self._rows = rows
         self.parking = parking
         self._clock = clock
-        self._log_content = log_content
         self._on_model = on_model
         self._names = itertools.count()
         self._jobs: dict[int, Job] = {}
@@ -131,9 +122,19 @@ class Jobs:
             left_s = max(0.0, job.deadline - self._clock())
             loop = asyncio.get_running_loop()
             job.expiry = loop.call_later(left_s, self.stop, job, "deadline")
+        intent = None if self._is_held(request.session, job) else self._preparing.intent(request)
+        if intent is not None:
+            self._in_background(self._answer_intent(job, intent))
+            return
         self.lanes.add(_waiting(job))
         self._streams.progress(job, "queued", position=self.lanes.ahead_of(job.row))
         self.start_next()
+
+    def _is_held(self, session: str | None, job: Job) -> bool:
+        """Tell whether another job of the session comes before this one."""
+        return session is not None and any(
+            other.request.session == session for other in self._jobs.values() if other is not job
+        )
 
     def join(self, request: Request) -> None:
         """Let a duplicate hear what its live job says, and get its reply."""
@@ -222,7 +223,7 @@ class Jobs:
 
     async def _start(self, job: Job, engine: Engine) -> None:
         try:
-            submit = await self._prepared(job)
+            submit = await self._preparing.for_engine(job)
         except ThinkqError as error:
             self._end(job, self._endings.failed(job, error))
             return
@@ -246,28 +247,19 @@ class Jobs:
             engine.submit(submit)
             job.submitted = True
 
-    async def _prepared(self, job: Job) -> Submit:
-        request = job.request
-        job.session = await self._session(request)
-        submit = self._choice.submission(job, self._clock())
-        await self._journal.running(request.client, request.key, job.attempts)
-        reach(CrashPoint.STARTED)
-        _log.info(
-            "started",
-            id=request.id,
-            client=request.client,
-            lane=request.lane,
-            mode=submit.mode,
-            decided_by=job.route.decided_by if job.route else None,
-            **({"messages": submit.messages} if self._log_content else {}),
-        )
-        return submit
-
-    async def _session(self, request: Request) -> Session | None:
-        if request.session is None:
-            return None
-        existing = await self._journal.session(request.session)
-        return open_session(existing, request.session, request.client)
+    async def _answer_intent(self, job: Job, intent: Intent) -> None:
+        try:
+            await self._preparing.for_intent(job, intent)
+        except ThinkqError as error:
+            self._end(job, self._endings.failed(job, error))
+        except JournalError as error:
+            _log.warning("journal_failed", error=str(error))
+            self._wait_again(job)
+            self.start_next()
+        else:
+            self._streams.text(job, Kind.ANSWER, intent.json)
+            done = Done(row=job.row, finish_reason="stop", prompt_tokens=0)
+            self._end(job, self._endings.done(job, done))
 
     def _wait_again(self, job: Job) -> None:
         self._running.pop(job.row, None)

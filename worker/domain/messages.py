@@ -62,7 +62,7 @@ class FinishReason(StrEnum):
 
 
 DecidedBy: TypeAlias = Literal[
-    "request", "switch", "session", "rule", "classifier", "deadline", "load", "default"
+    "request", "switch", "session", "rule", "classifier", "intent", "deadline", "load", "default"
 ]
 
 
