@@ -23,6 +23,7 @@ COMMANDS = {
     "ask": ("worker.cli.ask:ask", "Send one request and print the answer as it comes."),
     "chat": ("worker.cli.ask:chat", "Talk with the worker; it keeps the conversation."),
     "route": ("worker.cli.route:route", "Show which mode a message gets, and why."),
+    "router": ("worker.cli.tuning:app", "Teach the router what this site needs, or undo it."),
     "eval": ("worker.cli.evaluate:app", "Measure the router on labelled data."),
     "models": ("worker.cli.models:app", "Fetch, list, verify and remove models."),
     "config": ("worker.cli.config:app", "Show the settings in force, or check them."),
@@ -110,6 +111,7 @@ def _expected() -> Iterator[tuple[int, type[Exception]]]:
         (EXIT_NO_BROKER, "worker.transport.embedded", "BrokerUnavailable"),
         (EXIT_FAILED, "worker.client", "ClientError"),
         (EXIT_FAILED, "worker.journal.storage", "JournalError"),
+        (EXIT_FAILED, "worker.router.site", "SiteError"),
         (EXIT_FAILED, "worker.service.steps", "StepFailed"),
     )
     for status, module, name in places:

@@ -113,6 +113,12 @@ def end_to_end(
     answers: Annotated[
         Path | None, typer.Option("--answers", help="Write what was answered, as JSON lines.")
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels", help="Write which tasks need a thought, for `router tune --data`."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Put tasks to the model without thinking, with it, and as the router chooses.
@@ -128,9 +134,12 @@ def end_to_end(
     from worker.evaluation import report, running  # noqa: PLC0415
     from worker.evaluation import tasks as questions  # noqa: PLC0415
     from worker.observe import logs  # noqa: PLC0415
+    from worker.router import site  # noqa: PLC0415
     from worker.settings import load  # noqa: PLC0415
 
     strategies = _strategies(modes)
+    if labels is not None and not {"never", "always"} <= set(strategies):
+        raise typer.BadParameter("needs the modes never and always", param_hint="--labels")
     try:
         asked = lines.read(tasks or questions.SHIPPED, questions.Task)
     except lines.LinesError as error:
@@ -146,7 +155,7 @@ def end_to_end(
                 options,
                 asked,
                 strategies,
-                router=load_router(),
+                router=load_router(site=site.in_force(settings.data_dir)),
                 at_once=at_once,
                 budget_tokens=budget,
                 told=lambda done, total: bar.update(
@@ -158,8 +167,9 @@ def end_to_end(
     if plot is not None:
         plot.write_text(report.picture(rows), encoding="utf-8")
     if answers is not None:
-        answered = [msgspec.json.encode(one) for some in measured.values() for one in some]
-        answers.write_bytes(b"".join(line + b"\n" for line in answered))
+        lines.write(answers, [one for some in measured.values() for one in some])
+    if labels is not None:
+        lines.write(labels, report.labels(asked, measured))
     typer.echo(msgspec.json.encode(rows) if as_json else report.table(rows))
 
 

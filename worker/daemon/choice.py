@@ -56,6 +56,10 @@ class Choice:
         self._presets = presets
         self._load = load
 
+    def use(self, router: Router) -> None:
+        """Judge with another router from now on."""
+        self._router = router
+
     def submission(self, job: Job, now: float) -> Submit:
         """Return what the engine shall run for a job; the mode, once chosen, stays.
 

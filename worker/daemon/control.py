@@ -1,4 +1,4 @@
-"""Control messages: cancel, forget, resume, status; each only of what is the client's own."""
+"""Control messages: cancel, feedback, forget, resume, status; each only of the client's own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from worker.daemon.job import Stage
 from worker.domain.errors import BadRequest, ThinkqError
 from worker.domain.messages import Control as ControlMessage
 from worker.domain.messages import Kind
+from worker.journal.feedback import Verdict
 from worker.transport import codec
 
 if TYPE_CHECKING:
@@ -85,8 +86,21 @@ class Control:
             await self._forget(control)
         elif control.op == "resume":
             await self._resume(control)
+        elif control.op == "feedback":
+            await self._feedback(control)
         else:
             await self._status(control)
+
+    async def _feedback(self, control: ControlMessage) -> None:
+        if control.key is None:
+            raise BadRequest("id: feedback needs the id of a request", field="id")
+        if control.verdict is None:
+            told = ", ".join(Verdict)
+            raise BadRequest(f"verdict: expected one of {told}, got nothing", field="verdict")
+        verdict = Verdict(control.verdict)
+        if not await self._journal.feedback(control.client, control.key, verdict):
+            raise BadRequest(f"id: there is no answer on record to {control.id!r}", field="id")
+        await self._confirm(control, verdict=verdict)
 
     async def _cancel(self, control: ControlMessage) -> None:
         job = self._job(control)

@@ -31,6 +31,7 @@ from worker.engine.supervisor import Engine
 from worker.journal.storage import FILE_NAME
 from worker.journal.store import Journal, JournalError
 from worker.observe import presence
+from worker.router import site
 from worker.router.judge import load_router
 from worker.router.policy import Presets
 from worker.scheduler.lanes import Lanes
@@ -43,6 +44,7 @@ from worker.transport.topics import Topics
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.router.judge import Router
     from worker.settings import Settings
     from worker.transport.packets import Incoming, Outgoing
 
@@ -116,17 +118,18 @@ class Daemon:
             clock=time.monotonic,
             log_content=settings.log.content,
         )
+        self._choice = Choice(
+            _router(settings),
+            speeds,
+            default_mode=settings.thinking.default_mode,
+            budget_tokens=settings.thinking.budget_tokens,
+            presets=_presets(settings),
+            load=lambda: min(1.0, lanes.hurried / settings.engine.max_rows),
+        )
         self._jobs = Jobs(
             preparing=Preparing(
                 journal=self._journal,
-                choice=Choice(
-                    load_router(),
-                    speeds,
-                    default_mode=settings.thinking.default_mode,
-                    budget_tokens=settings.thinking.budget_tokens,
-                    presets=_presets(settings),
-                    load=lambda: min(1.0, lanes.hurried / settings.engine.max_rows),
-                ),
+                choice=self._choice,
                 clock=time.monotonic,
                 recognizer=settings.recognizer(),
                 log_content=settings.log.content,
@@ -169,7 +172,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
-        loop.add_signal_handler(signal.SIGHUP, self._take_replayed)
+        loop.add_signal_handler(signal.SIGHUP, self._look_again)
         self._resume()
         self._engine.start()
         await self._connection.start()
@@ -208,6 +211,11 @@ class Daemon:
             self._delivery.reply(record.client, record.key, record.reply, record.routes)
         if backlog or undelivered:
             _log.info("resumed", accepted=len(backlog), undelivered=len(undelivered))
+
+    def _look_again(self) -> None:
+        """Take up what commands beside us have changed."""
+        self._choice.use(_router(self._settings))
+        self._take_replayed()
 
     def _take_replayed(self) -> None:
         """Take up dead requests that `thinkq dead replay` has called back."""
@@ -339,6 +347,18 @@ def _client_id(settings: Settings) -> str:
     # The root is in it, as two workers under two roots are two clients: with one id for both,
     # each would throw the other off the broker.
     return f"{settings.topics.root}-{settings.worker.id}".replace("/", "-")
+
+
+def _router(settings: Settings) -> Router:
+    try:
+        layer = site.in_force(settings.data_dir)
+    except site.SiteError as error:
+        # Without it the router is as it ships, which is better than no answers.
+        _log.error("router_untuned", why=str(error))
+        layer = None
+    if layer is not None:
+        _log.info("router_tuned", examples=layer.examples)
+    return load_router(site=layer)
 
 
 def _presets(settings: Settings) -> Presets:

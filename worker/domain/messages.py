@@ -250,13 +250,15 @@ class Progress(Struct, frozen=True):
 class Control(Struct, frozen=True, kw_only=True):
     """A control message. Which fields an operation needs is checked where it is carried out.
 
-    `from_seq` gives, for `resume`, the next sequence number wanted of each kind.
+    `from_seq` gives, for `resume`, the next sequence number wanted of each kind; `verdict`, for
+    `feedback`, what the user says of the mode.
     """
 
-    op: Literal["cancel", "forget", "resume", "status"]
+    op: Literal["cancel", "feedback", "forget", "resume", "status"]
     client: str
     reply_to: ReplyRoute
     id: str | None = None
     key: bytes | None = None
     session: str | None = None
     from_seq: dict[str, int] = field(default_factory=dict)
+    verdict: Literal["good", "should_have_thought", "need_not_have"] | None = None

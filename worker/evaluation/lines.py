@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 T = TypeVar("T")
@@ -39,3 +40,8 @@ def read(path: Path, kind: type[T]) -> list[T]:
     if not found:
         raise LinesError(f"{path}: there is no line in it")
     return found
+
+
+def write(path: Path, items: Iterable[object]) -> None:
+    """Write one JSON object a line."""
+    path.write_bytes(b"".join(msgspec.json.encode(item) + b"\n" for item in items))

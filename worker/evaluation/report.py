@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from worker.domain.messages import Mode
+from worker.evaluation.prompts import Labelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from worker.evaluation.running import Outcome, Strategy
+    from worker.evaluation.tasks import Task
 
 WIDTH, HEIGHT, MARGIN = 480, 320, 48
 
@@ -61,6 +63,19 @@ def table(found: Sequence[Row]) -> str:
             f"{row.seconds:>8.2f} {closed:>7}"
         )
     return "\n".join([*lines, *_comparison(found)])
+
+
+def labels(tasks: Sequence[Task], measured: Mapping[Strategy, Sequence[Outcome]]) -> list[Labelled]:
+    """Return what each task needs of this model: a thought where it is right with one alone.
+
+    Tasks that it gets wrong either way say nothing and are left out.
+    """
+    found = []
+    for task, never, always in zip(tasks, measured["never"], measured["always"], strict=True):
+        if never.right or always.right:
+            label: Literal["think", "no_think"] = "no_think" if never.right else "think"
+            found.append(Labelled(label, messages=task.messages, category=task.category))
+    return found
 
 
 def picture(found: Sequence[Row]) -> str:

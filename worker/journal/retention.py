@@ -65,21 +65,17 @@ def _expire_by_bytes(connection: sqlite3.Connection, max_bytes: int) -> int:
 
 
 def forget(connection: sqlite3.Connection, client: str, session: str | None, now: float) -> int:
-    """Delete a client's records and sessions, all or those of one session; return how many.
+    """Delete a client's records, sessions and examples, all or a session's; return how many.
 
     `erase_traces` has to follow.
     """
-    if session is None:
-        records = connection.execute("DELETE FROM record WHERE client = ?", (client,))
-        sessions = connection.execute("DELETE FROM session WHERE client = ?", (client,))
-    else:
-        records = connection.execute(
-            "DELETE FROM record WHERE client = ? AND session = ?", (client, session)
-        )
-        sessions = connection.execute(
-            "DELETE FROM session WHERE client = ? AND name = ?", (client, session)
-        )
-    forgotten = records.rowcount + sessions.rowcount
+    # NULL stands for all of them.
+    forgotten = 0
+    for table, column in (("record", "session"), ("session", "name"), ("example", "session")):
+        forgotten += connection.execute(
+            f"DELETE FROM {table} WHERE client = ?1 AND (?2 IS NULL OR {column} = ?2)",  # noqa: S608
+            (client, session),
+        ).rowcount
     if forgotten:
         connection.execute("INSERT INTO erasure (asked_at) VALUES (?)", (now,))
     return forgotten

@@ -29,6 +29,7 @@ _TABLES = {
     "event": "number",
     "session": "name",
     "erasure": "number",
+    "example": "number",
 }
 """Every table and the order it is stored in."""
 

@@ -81,7 +81,22 @@ CREATE TABLE erasure (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_EXAMPLES = """
+-- What users said of the router's choices; outlives the records it is about.
+CREATE TABLE example (
+    number   INTEGER PRIMARY KEY,
+    client   TEXT    NOT NULL,
+    id       TEXT    NOT NULL,
+    session  TEXT,
+    at       REAL    NOT NULL,        -- Unix time, seconds
+    messages BLOB    NOT NULL,        -- list of the user's own texts, MessagePack
+    think    INTEGER NOT NULL,        -- 1 where it needs thinking
+    verdict  TEXT    NOT NULL,
+    UNIQUE (client, id)
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _EXAMPLES)
 """Each brings a file one version forward. Never change one that was released: add the next."""
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.journal import changes, queries, retention
+from worker.journal import changes, feedback, queries, retention
 from worker.journal.records import (
     Admission,
     Answered,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from worker.domain.messages import Kind, Reply, ReplyRoute, Request
     from worker.domain.session import Session
+    from worker.journal.feedback import Verdict
 
 __all__ = [
     "Admission",
@@ -197,6 +198,13 @@ class Journal:
             lambda connection: changes.bury(
                 connection, client, key, reason, reply, history=history, now=now
             )
+        )
+
+    async def feedback(self, client: str, key: bytes, verdict: Verdict) -> bool:
+        """Keep what a user says of a request's mode; False without a record of it."""
+        now = self._now()
+        return await self._writer.submit(
+            lambda connection: feedback.note(connection, client, key, verdict, now)
         )
 
     # Questions -----------------------------------------------------------------------------

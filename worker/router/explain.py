@@ -23,6 +23,9 @@ NAMED = 2
 REFERENCE = "goes on from what was asked before"
 """The feature of a message that leans on earlier ones."""
 
+SITE = "is like what was judged here before"
+"""The feature of what a site has taught the router."""
+
 _FORM = {
     "#code": "contains code",
     "#rows": "contains a table",
@@ -73,6 +76,14 @@ def in_words(
         summed[phrases.get(mark) or _phrase(mark)] += weight
     spoken = sorted([(-abs(w), phrase, w) for phrase, w in summed.items()])
     return tuple([(phrase, round(w / per_log_odds, 2)) for _, phrase, w in spoken[:SHOWN] if w])
+
+
+def with_feature(
+    features: tuple[tuple[str, float], ...], phrase: str, weight: float
+) -> tuple[tuple[str, float], ...]:
+    """Return the features and one more in its place, strongest first."""
+    more = (*features, (phrase, round(weight, 2)))
+    return tuple(sorted(more, key=lambda feature: -abs(feature[1])))
 
 
 def phrases_of(marks: Iterable[str], concepts: Mapping[str, str]) -> dict[str, str]:

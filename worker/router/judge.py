@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct
 
 from worker.domain.messages import Lane, Mode
 from worker.router.policy import Preset
+
+if TYPE_CHECKING:
+    from worker.router.site import Site
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -54,8 +57,14 @@ class Router(Protocol):
         ...
 
 
-def load_router(preset: Preset = Preset.BALANCED) -> Router:
-    """Load the router that ships, in a few milliseconds; it is then shared by all requests."""
+def load_router(preset: Preset = Preset.BALANCED, site: Site | None = None) -> Router:
+    """Load the router that ships, in a few milliseconds; it is then shared by all requests.
+
+    Args:
+        preset: What being wrong costs where a question doesn't say.
+        site: What this site has taught it.
+
+    """
     from worker.router import classifier, trained  # noqa: PLC0415 - the seam is free of its filling
 
-    return trained.TrainedRouter(classifier.load(), preset)
+    return trained.TrainedRouter(classifier.load(), preset, site)

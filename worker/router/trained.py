@@ -8,11 +8,13 @@ from worker.domain.messages import Mode
 from worker.router import explain, policy, rules
 from worker.router.classifier import probability
 from worker.router.conversation import leaning
+from worker.router.features import read
 from worker.router.judge import Verdict
 
 if TYPE_CHECKING:
     from worker.router.classifier import Classifier
     from worker.router.judge import Question
+    from worker.router.site import Site
 
 Weighed: TypeAlias = dict[str, int]
 Features: TypeAlias = tuple[tuple[str, float], ...]
@@ -30,11 +32,22 @@ CERTAIN_SCORE = 0.01
 
 
 class TrainedRouter:
-    """Judges by `rules`, then by a `Classifier`; `preset` sets what being wrong costs."""
+    """Judges by `rules`, then by a `Classifier` with what a site has taught it.
+
+    Args:
+        classifier: The trained model.
+        preset: What being wrong costs where a question doesn't say.
+        site: The site's layer, None without one.
+
+    """
 
     def __init__(
-        self, classifier: Classifier, preset: policy.Preset = policy.Preset.BALANCED
+        self,
+        classifier: Classifier,
+        preset: policy.Preset = policy.Preset.BALANCED,
+        site: Site | None = None,
     ) -> None:
+        self._site = site
         self._classifier = classifier
         self._preset = preset
         self._phrases = explain.phrases_of(classifier.model.weights, classifier.model.phrases)
@@ -52,6 +65,8 @@ class TrainedRouter:
         features = explain.in_words(weighed, self._phrases, per_log_odds=self._per_log_odds)
         if question.earlier:
             log_odds, features = self._in_conversation(question, weighed, log_odds, features)
+        if self._site is not None:
+            log_odds, features = self._at_this_site(self._site, question, log_odds, features)
         score = round(probability(log_odds), 4)
         preset = question.preset or self._preset
         mode = policy.choose(score, preset, question.lane)
@@ -78,7 +93,14 @@ class TrainedRouter:
             share *= own
         if not moved:
             return log_odds, features
-        reference = (explain.REFERENCE, round(moved, 2))
-        return log_odds + moved, tuple(
-            sorted((*features, reference), key=lambda feature: -abs(feature[1]))
-        )
+        return log_odds + moved, explain.with_feature(features, explain.REFERENCE, moved)
+
+    def marks(self, question: Question) -> set[str]:
+        """Return the marks that a site's layer may weigh: of the last message alone."""
+        return read(question.text, self._classifier.model.concepts)
+
+    def _at_this_site(
+        self, site: Site, question: Question, log_odds: float, features: Features
+    ) -> tuple[float, Features]:
+        moved = site.correction(self.marks(question))
+        return log_odds + moved, explain.with_feature(features, explain.SITE, moved)

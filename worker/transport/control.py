@@ -1,4 +1,4 @@
-"""Control messages: cancel, forget, resume, status; bytes are `envelope`'s."""
+"""Control messages: cancel, feedback, forget, resume, status; bytes are `envelope`'s."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def decode_control(
         key=_key(fields, incoming.correlation_data),
         session=fields.session,
         from_seq=_from_seq(fields),
+        verdict=fields.verdict,
     )
 
 

@@ -114,10 +114,11 @@ class RequestFields(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class ControlFields(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A control message's top level. `correlation` is a request's Correlation Data as text."""
 
-    op: Literal["cancel", "forget", "resume", "status"]
+    op: Literal["cancel", "feedback", "forget", "resume", "status"]
     id: str | None = None
     correlation: str | None = None
     session: str | None = None
     reply_to: str | None = None
     from_seq: dict[KindName, CountOrZero] | None = None
     seq: CountOrZero | None = None
+    verdict: Literal["good", "should_have_thought", "need_not_have"] | None = None

@@ -1,0 +1,109 @@
+"""Feedback on the mode: kept, learned from when an operator says so, undone, and forgotten."""
+
+import subprocess
+import sys
+
+import pytest
+from exchange import STUB, answer, body_of, control, new_id, wait_in_log
+from rig import Daemon
+
+QUESTION = "Please check the palletizer of line {}."
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory, mosquitto):
+    """A daemon that is taught something."""
+    daemon = Daemon(tmp_path_factory.mktemp("taught"), mosquitto.port, config=STUB).start()
+    yield daemon
+    assert daemon.stop() == 0
+
+
+@pytest.fixture
+def foreman(client_of, taught):
+    return client_of(taught)
+
+
+def say(wire, **body):
+    """Send a control message and return what is answered on a topic of its own."""
+    topic = f"{wire.reply_topic}/control/{new_id()}"
+    control(wire, body, reply_to=topic)
+    return body_of(wire.wait(lambda message: message.topic == topic))
+
+
+def judge(wire, line, verdict):
+    request = new_id()
+    answer(wire, {"id": request, "prompt": QUESTION.format(line)})
+    return say(wire, op="feedback", id=request, verdict=verdict)
+
+
+def router(daemon, *arguments):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "worker.cli", "router", *arguments),
+            *("--config", daemon.folder / "thinkq.toml"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def test_a_verdict_is_confirmed(foreman):
+    body = judge(foreman, 1, "need_not_have")
+    assert (body["op"], body["verdict"]) == ("feedback", "need_not_have")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"verdict": "good"}, "id"),
+        ({"id": "never-asked", "verdict": "good"}, "id"),
+        ({"id": "never-asked"}, "verdict"),
+        ({"id": "never-asked", "verdict": "bad"}, "verdict"),
+    ],
+)
+def test_a_verdict_on_nothing_or_without_words_is_refused(foreman, body, field):
+    assert say(foreman, op="feedback", **body)["error"]["field"] == field
+
+
+def test_a_verdict_on_another_clients_request_is_refused(foreman, client_of, taught):
+    request = new_id()
+    answer(client_of(taught), {"id": request, "prompt": "hello"})
+    assert say(foreman, op="feedback", id=request, verdict="good")["error"]["field"] == "id"
+
+
+def test_nothing_is_tuned_of_too_few_examples(tmp_path, mosquitto):
+    daemon = Daemon(tmp_path, mosquitto.port, config=STUB)
+    status, said = router(daemon, "tune", "--yes")
+    assert (status, "There are 0 examples" in said) == (1, True)
+
+
+def test_what_users_say_is_learned_when_an_operator_agrees_and_can_be_undone(foreman, taught):
+    def mode():
+        return answer(foreman, QUESTION.format("nine"))["mode"]
+
+    for line in range(12):
+        judge(foreman, line, "should_have_thought")
+    assert mode() == "no_think"
+    assert "Nothing was changed" in router(taught, "tune")[1]
+    assert router(taught, "show") == (0, "The router is as it ships.\n")
+
+    assert router(taught, "tune", "--yes")[0] == 0
+    wait_in_log(taught, "router_tuned")
+    assert mode() == "think"
+    assert "palletizer" in router(taught, "show")[1]
+
+    assert "as it ships" in router(taught, "undo")[1]
+    taught.stop()
+    taught.start()
+    assert mode() == "no_think"
+
+
+def test_forgotten_examples_are_learned_from_no_more(client_of, taught):
+    before = router(taught, "tune")[1]
+    wire = client_of(taught)
+    judge(wire, "ten", "good")
+    assert router(taught, "tune")[1] != before
+    say(wire, op="forget")
+    assert router(taught, "tune")[1] == before
