@@ -60,6 +60,22 @@ def test_answers_and_the_picture_go_into_files(thinkq, tasks, tmp_path):
     assert picture.read_text().startswith("<svg")
 
 
+def test_labels_say_what_needs_a_thought_and_leave_out_what_is_never_right(thinkq, tmp_path):
+    asked = {"messages": [{"role": "user", "content": "say 7"}], "category": "c", "check": "number"}
+    tasks, labels = tmp_path / "tasks.jsonl", tmp_path / "labels.jsonl"
+    rows = [{"id": "right", "answer": "7", **asked}, {"id": "wrong", "answer": "8", **asked}]
+    tasks.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run(thinkq, tasks, "--labels", labels).returncode == 0
+    (label,) = [json.loads(line) for line in labels.read_text().splitlines()]
+    assert (label["label"], label["messages"][0]["content"]) == ("no_think", "say 7")
+
+
+def test_labels_need_both_modes(thinkq, tasks, tmp_path):
+    done = run(thinkq, tasks, "--modes", "auto", "--labels", tmp_path / "labels.jsonl")
+    assert done.returncode == 2
+    assert "never and always" in done.stderr
+
+
 def test_a_model_that_is_not_there_is_said_so(thinkq, tasks):
     done = thinkq("eval", "end-to-end", "--model", "no/such", "--tasks", tasks)
     assert done.returncode == 4

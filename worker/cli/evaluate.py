@@ -115,9 +115,7 @@ def end_to_end(
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(
-            "--labels", help="Write which tasks need a thought, for `router tune --data`."
-        ),
+        typer.Option("--labels", help="Write which tasks need a thought, for `router tune`."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
