@@ -5,14 +5,14 @@ thinkq := $(python) -m worker.cli
 ready := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check bench torture train clean
+.PHONY: help setup demo run test check bench torture train finetune audit sbom lock clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
 
 setup: $(ready) ## Install everything, once; PYTHON=/path/to/python3 chooses the Python
 
-$(ready): pyproject.toml scripts/setup.sh
+$(ready): pyproject.toml requirements.lock scripts/setup.sh
 	@PYTHON='$(PYTHON)' sh scripts/setup.sh
 	@touch $@
 
@@ -25,10 +25,11 @@ run: $(ready) ## The daemon with a broker and a model of its own, until Ctrl-C
 test: $(ready) ## All tests but the long ones; ARGS="-k words" goes to pytest
 	$(python) -m pytest -m 'not soak' --cov=worker $(ARGS)
 
-check: $(ready) ## Lint, types and tests
+check: $(ready) ## Lint, types, known weaknesses of packages, tests
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 	$(python) -m mypy
+	@$(MAKE) --no-print-directory audit
 	@$(MAKE) --no-print-directory test
 
 bench: $(ready) ## Round trip, journal, footprint, voice, sessions, throughput
@@ -45,6 +46,23 @@ torture: $(ready) ## Kill daemon, engine and broker 200 times under load; ARGS="
 train: $(ready) ## Rebuild the router's trained file and its report, bit for bit
 	$(python) -m pip install --quiet --disable-pip-version-check --group train
 	$(python) -m bench.router.train
+
+finetune: $(ready) ## Train the embedded model's adapter anew and write its card; an hour and a half
+	$(python) -m pip install --quiet --disable-pip-version-check --group finetune
+	$(python) -m bench.dualmode.recipe
+
+audit: $(ready) ## Ask the advisory database about every locked package
+	$(python) -m pip install --quiet --disable-pip-version-check --group audit
+	@sh scripts/audit.sh
+
+sbom: $(ready) ## Write build/sbom.json: every locked package, as CycloneDX has it
+	$(python) -m pip install --quiet --disable-pip-version-check --group audit
+	@mkdir -p build
+	$(python) -m cyclonedx_py requirements requirements.lock --output-file build/sbom.json
+
+lock: $(ready) ## Write requirements.lock anew from pyproject.toml
+	$(python) -m pip install --quiet --disable-pip-version-check --group lock
+	sh scripts/lock.sh
 
 clean: ## Remove what set-up, tests and builds have made here; models and data stay
 	rm -rf .venv build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

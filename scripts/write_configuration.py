@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -52,6 +53,13 @@ def rows(section: type[BaseModel], prefix: str = "") -> list[str]:
         inner: Any = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             found += rows(inner, f"{prefix}{name}.")
+        elif (
+            (parts := get_args(inner))
+            and inspect.isclass(parts[-1])
+            and issubclass(parts[-1], BaseModel)
+        ):
+            found.append(f"| `{prefix}{name}` | table |  | {field.description} |")
+            found += rows(parts[-1], f"{prefix}{name}.<name>.")
         else:
             default = shown(field.default)
             found.append(f"| `{prefix}{name}` | {takes(inner)} | {default} | {field.description} |")

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from worker.settings_sections import (
+    Access,
     Broker,
     Engine,
     Intents,
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     engine: Engine = Engine()
     thinking: Thinking = Thinking()
     intents: Intents = Intents()
+    access: Access = Access()
     limits: RequestLimits = RequestLimits()
     journal: JournalKeeping = JournalKeeping()
     shutdown: Shutdown = Shutdown()

@@ -211,6 +211,42 @@ class Intents(_Section):
     floors: tuple[str, ...] = Field(default=(), description="The floors' names.")
 
 
+class Quota(_Section):
+    """What a client may have; no value is no limit."""
+
+    requests_per_minute: int | None = Field(
+        default=None, ge=0, description="Requests in any 60 seconds."
+    )
+    tokens_per_day: int | None = Field(
+        default=None, ge=0, description="Tokens read and written in any 24 hours."
+    )
+    context_tokens: int | None = Field(default=None, gt=0, description="Tokens of one prompt.")
+    thinking_tokens: int | None = Field(
+        default=None, ge=0, description="Tokens of one thought; 0 forbids thinking."
+    )
+    lanes: tuple[Literal["interactive", "standard", "batch"], ...] | None = Field(
+        default=None, description="Lanes that it may use."
+    )
+    tools: tuple[str, ...] | None = Field(
+        default=None, description="Functions that it may declare, as patterns with `*`."
+    )
+
+
+class Access(_Section):
+    """Who may do what; read again at SIGHUP."""
+
+    allow: tuple[str, ...] = Field(
+        default=(), description="Clients that are answered, as patterns with `*`; empty: all."
+    )
+    deny: tuple[str, ...] = Field(default=(), description="Clients that are not.")
+    operators: tuple[str, ...] = Field(
+        default=(), description="Clients without quota that may act for others."
+    )
+    quotas: dict[str, Quota] = Field(
+        default_factory=dict, description="What clients may have, by name or pattern."
+    )
+
+
 class RequestLimits(_Section):
     """What a request may bring."""
 

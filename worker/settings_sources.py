@@ -103,8 +103,9 @@ def faults(error: ValidationError, layers: Layers) -> str:
     origins = layers.origins()
     lines = []
     for fault in error.errors():
-        key = ".".join(str(level) for level in fault["loc"] if level in key_levels(layers))
+        key, below = _place(fault["loc"], layers)
         origin = origins.get(key)
+        key += below
         where = f" ({origin})" if origin and origin != "default" else ""
         message = fault["msg"].removeprefix("Value error, ")
         got = (
@@ -114,6 +115,17 @@ def faults(error: ValidationError, layers: Layers) -> str:
         )
         lines.append(f"{key}{where}: {message}{got}")
     return "\n".join(lines)
+
+
+def _place(location: tuple[int | str, ...], layers: Layers) -> tuple[str, str]:
+    """Return the key at fault, and what of a table under it."""
+    levels = [str(level) for level in location]
+    for length in range(len(levels), 0, -1):
+        key = ".".join(levels[:length])
+        field = layers.fields.get(key)
+        if field is not None and get_origin(field.annotation) is dict:
+            return key, "".join(f".{level}" for level in levels[length:] if level != "[key]")
+    return ".".join(level for level in levels if level in key_levels(layers)), ""
 
 
 def key_levels(layers: Layers) -> set[str]:

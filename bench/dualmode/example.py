@@ -8,12 +8,23 @@ into the held-out tenth is only asked there.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from random import Random
 from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
+
+
+def _words_of(path: Path) -> list[str]:
+    found = set(re.findall(r"(?<![\w'-])[a-z]{4,9}(?![\w'-])", path.read_text("utf-8")))
+    return sorted(found)
+
+
+WORDS = _words_of(Path(__file__).with_name("talk.jsonl"))
+"""Ordinary English words: as names of rooms and machines they can't be learned, only copied."""
 
 
 class Side(StrEnum):

@@ -6,7 +6,7 @@ import json
 from random import Random
 from typing import Any
 
-from bench.dualmode.example import Example, Side, of_side, pick
+from bench.dualmode.example import WORDS, Example, Side, of_side, pick
 from bench.dualmode.house import (
     AFTER,
     BEFORE,
@@ -78,9 +78,10 @@ def condition(rng: Random, side: Side) -> Example:
         ("humidity", "%", 20, 90, ("higher", "lower", "", "percent")),
         ("wind", "km/h", 0, 80, ("stronger", "weaker", "", "km/h")),
     ))  # fmt: skip
-    now, limit = rng.randint(low, high), rng.randint(low, high)
+    limit = rng.randint(max(1, low), high)
+    now = max(0, limit + rng.choice((-1, 1)) * rng.randint(4, 30))
     if now == limit:
-        now += 1
+        now += 4
     more = rng.random() < 0.5
     subject = "it" if words[2] else f"the {what}"
     clause = f"if {subject} is {words[0] if more else words[1]} than {limit} {words[3]} {words[2]}"
@@ -155,7 +156,7 @@ def missing(rng: Random, side: Side) -> Example:
 
 def tool_call(rng: Random, side: Side) -> Example:
     home = _home(rng, side)
-    parts = [_action(rng, side, device) for device in rng.sample(home, rng.choice((1, 1, 2)))]
+    parts = [_action(rng, side, device) for device in rng.sample(home, rng.choice((1, 2, 2)))]
     text = _spoken(rng, side, [phrase for phrase, _ in parts])
     calls = tuple({"name": "control_device", "arguments": action} for _, action in parts)
     return Example(
@@ -289,7 +290,7 @@ def confirmed(rng: Random, side: Side) -> Example:
     )
 
 
-GENERATORS = [(command, 22), (timed, 7), (condition, 8), (everywhere, 4), (missing, 6), (tool_call, 7), (flat, 6),
+GENERATORS = [(command, 22), (timed, 7), (condition, 6), (everywhere, 4), (missing, 6), (tool_call, 7), (flat, 6),
               (confirmed, 3), (chinese, 2)]  # fmt: skip
 HELD_OUT_KINDS: list[Any] = []
 
@@ -297,8 +298,10 @@ HELD_OUT_KINDS: list[Any] = []
 def _room(rng: Random, side: Side) -> str:
     """Return a room that is often one a model has not seen in this place: names must be copied."""
     style = rng.random()
-    if style < 0.75:
+    if style < 0.45:
         return pick(rng, side, ROOMS)
+    if style < 0.75:
+        return rng.choice(("{}", "{} room", "{} hall", "{} corner")).format(pick(rng, side, WORDS))
     if style < 0.85:
         return f"{pick(rng, side, PEOPLE)}'s room"
     return f"{rng.choice(('room', 'zone', 'hall', 'floor', 'unit', 'suite'))} {rng.randint(1, 99)}"

@@ -47,19 +47,23 @@ PHRASES = {
     name: phrases.replace("\n", "").split("|")
     for name, phrases in {
         "turn_on": """\
-turn on {d}|switch on {d}|turn {d} on|put on {d}|{d} on|start {d}|I need {d} on|switch {d} on|
-get {d} going|let {d} run|activate {d}|power on {d}""",
+turn on {d}|switch on {d}|turn {d} on|switch {d} on|{d} on|start {d}|I need {d} on|
+I want {d} on|get {d} going|let {d} run|activate {d}|power {d} on|power on {d}|put on {d}""",
         "turn_off": """\
-turn off {d}|switch off {d}|turn {d} off|shut off {d}|{d} off|stop {d}|
-I don't need {d} any more|switch {d} off|kill {d}|deactivate {d}|{d} should be off|power off {d}""",
+turn off {d}|switch off {d}|turn {d} off|switch {d} off|{d} off|stop {d}|
+I don't need {d} any more|I want {d} off|kill {d}|deactivate {d}|power off {d}|power {d} off|
+shut off {d}|{d} should be off""",
         "open": """\
-open {d}|pull {d} open|raise {d}|I want {d} open|pull up {d}|{d} up|get {d} open|open up {d}""",
+open {d}|pull {d} open|raise {d}|I want {d} opened|pull up {d}|{d} up|open up {d}|open {d} up|
+get {d} open|I want {d} open""",
         "close": """\
-close {d}|shut {d}|lower {d}|I want {d} closed|pull down {d}|{d} down|let {d} down|close up {d}""",
+close {d}|shut {d}|lower {d}|get {d} closed|pull down {d}|{d} down|I want {d} closed|
+close {d} up|let {d} down|close up {d}""",
         "lock": """\
-lock {d}|make sure {d} is locked|I want {d} locked|bolt {d}|secure {d}|{d} locked""",
+lock {d}|make sure {d} is locked|bolt {d}|I want {d} locked|secure {d}|{d} locked""",
         "unlock": """\
-unlock {d}|I need {d} unlocked|make sure {d} is unlocked|release {d}|undo the lock of {d}""",
+unlock {d}|make sure {d} is unlocked|release {d}|I want {d} unlocked|undo the lock of {d}|
+I need {d} unlocked""",
         "brightness": """\
 dim {d} to {v} percent|set {d} to {v} percent|{d} at {v} percent|bring {d} to {v} %|
 make {d} {v} percent bright|put {d} to {v} percent|{d} to {v} %|turn {d} to {v} percent|

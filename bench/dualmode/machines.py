@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from bench.dualmode.example import Example, Side, of_side, pick
+from bench.dualmode.example import WORDS, Example, Side, pick
 from bench.dualmode.steps import subtract
 
 MACHINE_KINDS = """\
@@ -221,11 +221,19 @@ HELD_OUT_KINDS = [worst_machine]
 
 def _machine(rng: Random, side: Side) -> str:
     number = rng.choice((str(rng.randint(1, 40)), rng.choice("ABCDEFGH")))
-    return f"{pick(rng, side, MACHINE_KINDS)} {number}"
+    return f"{_machine_kind(rng, side)} {number}"
+
+
+def _machine_kind(rng: Random, side: Side) -> str:
+    return pick(rng, side, MACHINE_KINDS if rng.random() < 0.6 else WORDS)
 
 
 def _machines(rng: Random, side: Side) -> list[str]:
-    kinds = rng.sample(of_side(side, MACHINE_KINDS), 3)
+    kinds: list[str] = []
+    while len(kinds) < 3:
+        kind = _machine_kind(rng, side)
+        if kind not in kinds:
+            kinds.append(kind)
     return [f"{kind} {rng.randint(1, 40)}" for kind in kinds]
 
 

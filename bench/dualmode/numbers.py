@@ -50,7 +50,10 @@ def subtraction(rng: Random, side: Side) -> Example:
 
 
 def multiplication(rng: Random, side: Side) -> Example:
-    a, b = rng.randint(11, 99), rng.choice((rng.randint(3, 9), rng.randint(11, 40)))
+    a, b = (
+        rng.randint(11, 99),
+        rng.choice((rng.randint(3, 9), rng.randint(3, 9), rng.randint(11, 25))),
+    )
     asks = [
         "What is {a} * {b}?",
         "{a} times {b}?",
@@ -140,7 +143,7 @@ UNITS = [
 
 def larger_unit(rng: Random, side: Side) -> Example:
     big, small, factor = rng.choice(UNITS)
-    n = rng.randint(2, 60)
+    n = rng.randint(2, 30)
     asks = [
         "How many {small} are {n} {big}?",
         "Convert {n} {big} to {small}.",
@@ -161,7 +164,7 @@ def larger_unit(rng: Random, side: Side) -> Example:
 
 def smaller_unit(rng: Random, side: Side) -> Example:
     big, small, factor = rng.choice(UNITS)
-    n = rng.randint(2, 40)
+    n = rng.randint(2, 30)
     total = n * factor
     asks = [
         "How many {big} are {t} {small}?",
@@ -225,6 +228,42 @@ def largest(rng: Random, side: Side) -> Example:
         pick(rng, side, asks).format(w=word, v=", ".join(map(str, values))),
         ". ".join(steps),
         best,
+    )
+
+
+def compared(rng: Random, side: Side) -> Example:
+    """Whether one number is above another: what most thoughts about readings are made of."""
+    a = rng.randint(1, rng.choice((20, 99, 99, 999)))
+    b = max(1, a + rng.choice((-1, 1)) * rng.randint(1, rng.choice((3, 15, 60))))
+    if a == b:
+        b += 1
+    above = rng.random() < 0.5
+    asks = [
+        "Is {a} {w} {b}?",
+        "{a}: {w} {b}, yes or no?",
+        "Reading {a}, limit {b}. Is it {w} the limit?",
+        "Does it hold that {a} is {w} {b}?",
+    ]
+    answer = "yes" if (a > b) == above else "no"
+    return words(
+        "comparing",
+        "compared",
+        pick(rng, side, asks).format(a=a, b=b, w="above" if above else "below"),
+        f"{a} {'>' if a > b else '<'} {b}",
+        answer,
+        ["yes", "no"],
+    )
+
+
+def fact(rng: Random, side: Side) -> Example:
+    """A sum within the tables: what longer sums are made of."""
+    a, b = rng.randint(2, 9), rng.randint(2, 9)
+    asks = ["What is {q}?", "{q}?", "{q} =", "How much is {q}?"]
+    text, value = rng.choice(
+        ((f"{a}*{b}", a * b), (f"{a * b}/{b}", a), (f"{a + b}-{b}", a), (f"{a}+{b}", a + b))
+    )
+    return number(
+        "arithmetic", "fact", pick(rng, side, asks).format(q=text), f"{text}={value}", value
     )
 
 
@@ -325,6 +364,6 @@ def difference(rng: Random, side: Side) -> Example:
 GENERATORS = [
     (addition, 5), (subtraction, 5), (multiplication, 6), (division, 4), (two_steps, 4), (three_terms, 3),
     (larger_unit, 3), (smaller_unit, 3), (mixed_unit, 3), (later, 5), (between, 5), (weekday, 3), (day_of_month, 3),
-    (largest, 4), (decimals, 3), (ordering, 4), (who_has_most, 3),
+    (largest, 4), (compared, 6), (fact, 3), (decimals, 3), (ordering, 4), (who_has_most, 3),
 ]  # fmt: skip
 HELD_OUT_KINDS = [subtract_product, earlier, difference]

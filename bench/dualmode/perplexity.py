@@ -1,14 +1,14 @@
-"""Perplexity on general English, of the shipped model over that of the original one.
+"""Perplexity on general English, of a model over that of another one.
 
-    python -m bench.dualmode.perplexity
+    python -m bench.dualmode.perplexity OURS THEIRS
 
 Each paragraph of english.txt, written for this project, is read by itself.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
-import tempfile
 from pathlib import Path
 
 TEXT = Path(__file__).with_name("english.txt")
@@ -16,18 +16,15 @@ TEXT = Path(__file__).with_name("english.txt")
 
 def main() -> None:
     """Print both and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("ours", type=Path)
+    parser.add_argument("theirs", type=Path)
+    arguments = parser.parse_args()
     from worker.engine import blas
 
     blas.prepare()
-
-    from worker.engine import gguf
-
-    with tempfile.TemporaryDirectory() as folder:
-        ours, theirs = (
-            perplexity(gguf.convert(Path(folder) / str(dual_mode), dual_mode=dual_mode))
-            for dual_mode in (True, False)
-        )
-    print(f"shipped {ours:.2f}, original {theirs:.2f}, ratio {ours / theirs:.3f}")
+    ours, theirs = perplexity(arguments.ours), perplexity(arguments.theirs)
+    print(f"{ours:.2f} over {theirs:.2f} is {ours / theirs:.3f}")
 
 
 def perplexity(folder: Path) -> float:

@@ -17,14 +17,27 @@ def add(a: int, b: int) -> str:
 
 
 def subtract(a: int, b: int) -> str:
-    """Return `a-b` column by column from the right with borrowing; `a` is not the smaller one."""
+    """Return `a-b` column by column from the right; what is lent is said, `a` is not the smaller.
+
+    `852-367: 2<7 12-7=5, 5-1=4<6 14-6=8, 8-1=7 7-3=4 -> 485`
+    """
     if a < 20 and b < 10:
         return f"{a}-{b}={a - b}"
     columns, borrow = [], 0
     for x, y in _columns(a, b):
-        lent = 10 if x - borrow < y else 0
-        columns.append(f"{x + lent - borrow}-{y}={x + lent - borrow - y}")
-        borrow = 1 if lent else 0
+        said = ""
+        if borrow:
+            said = f"{x}-1={x - 1}" if x else "10-1=9"
+        left = x - borrow if x or not borrow else 9
+        borrow = 0 if x or not borrow else 1
+        if left < y:
+            said = f"{said or left}<{y} 1{left}"
+            left, borrow = left + 10, 1
+        elif said:
+            said = f"{said} {left}"
+        else:
+            said = str(left)
+        columns.append(f"{said}-{y}={left - y}")
     return f"{a}-{b}: {', '.join(columns)} -> {a - b}"
 
 
@@ -47,12 +60,15 @@ def divide(a: int, b: int) -> str:
     """Return `a/b`, which is whole, as tens and ones of the divisor."""
     quotient = a // b
     if quotient < 10:
-        return f"{b}*{quotient}={a}, so {a}/{b}={quotient}"
+        return f"{a}/{b}={quotient}"
     tens = quotient // 10 * 10
     rest = a - b * tens
     if not rest:
         return f"{b}*{tens}={a}, so {a}/{b}={quotient}"
-    return f"{b}*{tens}={b * tens}, {a}-{b * tens}={rest}, {b}*{quotient - tens}={rest}, so {a}/{b}={tens}+{quotient - tens}={quotient}"
+    return (
+        f"{b}*{tens}={b * tens}, {a}-{b * tens}={rest}, {rest}/{b}={quotient - tens}, "
+        f"{tens}+{quotient - tens}={quotient}"
+    )
 
 
 def _by_digit(a: int, digit: int) -> str:

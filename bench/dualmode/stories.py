@@ -261,7 +261,7 @@ def counting(rng: Random, side: Side) -> Example:
         "{v}: how many are {w} {x}?",
     ]
     hits = [value for value in values if (value > limit if over else value < limit)]
-    thought = f"{'above' if over else 'below'} {limit}: {' '.join(map(str, hits)) or 'none'}, that is {len(hits)}."
+    thought = _counted(values, hits)
     return Example(
         category="logic",
         kind="counting",
@@ -284,7 +284,7 @@ def parity(rng: Random, side: Side) -> Example:
         answer=str(len(hits)),
         expected=str(len(hits)),
         question=f"How many of {', '.join(map(str, values))} are even?",
-        thought=f"even: {' '.join(map(str, hits)) or 'none'}, that is {len(hits)}.",
+        thought=_counted(values, hits),
     )
 
 
@@ -293,6 +293,15 @@ GENERATORS = [
     (tallest, 5), (rule, 5), (divisible, 3), (counting, 4),
 ]  # fmt: skip
 HELD_OUT_KINDS = [ages, parity]
+
+
+def _counted(values: list[int], hits: list[int]) -> str:
+    """Go through the values one by one, counting aloud."""
+    count, said = 0, []
+    for value in values:
+        count += value in hits
+        said.append(f"{value} {f'yes {count}' if value in hits else 'no'}")
+    return f"{', '.join(said)}. That is {count}."
 
 
 def _story(rng, side, asks, kind, steps, value, *, unit="", **fields) -> Example:

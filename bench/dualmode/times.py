@@ -20,7 +20,7 @@ def later(rng: Random, side: Side) -> Example:
     ]
     end = _clock(hour * 60 + minute + span)
     full, rest = divmod(span, 60)
-    steps = [f"{span} minutes = {full} h {rest} min"] if full else []
+    steps = [f"{span}-{60 * full}={rest}, so {full} h {rest} min"] if full else []
     start_hour = hour + full
     if full:
         steps.append(f"{hour:02}:{minute:02} + {full} h = {start_hour % 24:02}:{minute:02}")
@@ -133,19 +133,12 @@ def _date(day: date) -> str:
 
 
 def _span(start: int, end: int) -> str:
-    full = (end - start) // 60
-    reached = start + 60 * full
-    steps = [f"{_clock(start)} to {_clock(reached)} is {full} h = {60 * full} min"] if full else []
-    rest = end - reached
-    if not rest:
-        return ". ".join(steps)
-    to_hour = -reached % 60
-    if to_hour and to_hour < rest:
-        steps.append(
-            f"{_clock(reached)} to {_clock(reached + to_hour)} is {to_hour}, then {rest - to_hour} more: {to_hour}+{rest - to_hour}={rest}"
-        )
-    else:
-        steps.append(f"{_clock(reached)} to {_clock(end)} is {rest}")
-    if full:
-        steps.append(f"{60 * full}+{rest}={end - start}")
+    """Return the minutes between, as whole hours and what the minutes are more or less."""
+    hours = end // 60 - start // 60
+    more = end % 60 - start % 60
+    steps = [f"{end // 60}-{start // 60}={hours} h = {60 * hours} min"]
+    if more > 0:
+        steps.append(f"{end % 60}-{start % 60}={more} more: {60 * hours}+{more}={end - start}")
+    elif more < 0:
+        steps.append(f"{start % 60}-{end % 60}={-more} less: {60 * hours}-{-more}={end - start}")
     return ". ".join(steps)

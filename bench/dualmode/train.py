@@ -1,10 +1,11 @@
 """Trains a low-rank adapter and a few token rows on PyTorch's CPU build; resumes where it stopped.
 
-    python -m bench.dualmode.train DATA_FOLDER MODEL_FOLDER OUT [--tokens 2600000]
+    python -m bench.dualmode.train DATA_FOLDER MODEL_FOLDER OUT [--tokens 3300000]
 
 The base weights stay frozen in bfloat16, which the matrix units of newer x86 cores are fast with;
 each linear layer gets a pair of factors of rank 32, each control token a row of its own. Prompts
-are masked. A checkpoint is written every 50 steps; the same command goes on from the last one.
+are masked. A checkpoint is written every 50 steps; the same command goes on from the last one. At
+the end what was learned goes into `OUT/learned.npz`. Imports nothing of ours, nor MLX.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ PEAK_RATE = 1e-3
 WARM_UP_STEPS = 40
 DECAY_FROM = 0.6
 """The learning rate falls linearly to nothing over what is left from here."""
+
+LEARNED = "learned.npz"
+"""What was learned, for `export`, which has no torch."""
 
 HALF = torch.bfloat16
 
@@ -167,11 +171,10 @@ def tensors(data: Any, length: int, chosen: list[int]) -> tuple[Tensor, Tensor]:
 
 
 def rate(step: int, steps: int) -> float:
-    """Return the learning rate of a step."""
+    """Return a step's share of the highest learning rate."""
     if step < WARM_UP_STEPS:
-        return PEAK_RATE * (step + 1) / WARM_UP_STEPS
-    left = (steps - step) / (steps * (1 - DECAY_FROM))
-    return PEAK_RATE * min(1.0, left)
+        return (step + 1) / WARM_UP_STEPS
+    return min(1.0, (steps - step) / (steps * (1 - DECAY_FROM)))
 
 
 def main() -> None:
@@ -180,13 +183,19 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--tokens", type=int, default=2_600_000)
+    parser.add_argument("--tokens", type=int, default=3_300_000)
+    parser.add_argument("--begin", type=Path, help="Begin with what an earlier run learned.")
+    parser.add_argument("--rate", type=float, default=PEAK_RATE, help="The highest learning rate.")
     parser.add_argument("--plain", action="store_true", help="Do not compile.")
     arguments = parser.parse_args()
     torch.manual_seed(0)
     data = dict(np.load(arguments.data / "train.npz"))
     control = json.loads((arguments.data / "control.json").read_text())
     model = Model(arguments.model, {int(number): pieces for number, pieces in control.items()})
+    if arguments.begin is not None:
+        learned = np.load(arguments.begin / LEARNED)
+        earlier = {name: torch.from_numpy(learned[name]) for name in learned.files}
+        model.load_state_dict(earlier, strict=False)
     if not arguments.plain:
         for block in model.blocks:
             block.compile()
@@ -198,7 +207,7 @@ def main() -> None:
     begun, seen, total = time.monotonic(), 0, 0.0
     for step in range(first, steps):
         for group in optimizer.param_groups:
-            group["lr"] = rate(step, steps)
+            group["lr"] = arguments.rate * rate(step, steps)
         tokens, wanted = tensors(data, *order[step])
         loss = model.loss(tokens, wanted)
         loss.backward()
@@ -213,6 +222,8 @@ def main() -> None:
             total = 0.0
         if step % 50 == 49 or step == steps - 1:
             _save(arguments.out, model, optimizer, step + 1)
+    learned = {name: value.detach().float().numpy() for name, value in model.named_parameters()}
+    np.savez(arguments.out / LEARNED, **learned)
 
 
 def _save(out: Path, model: Model, optimizer: torch.optim.Optimizer, step: int) -> None:

@@ -1,4 +1,4 @@
-"""The two models of the engine's tests; the BLAS is loaded before any of them imports mlx."""
+"""The models of the engine's tests; the BLAS is loaded before any of them imports mlx."""
 
 import pytest
 
@@ -8,12 +8,20 @@ blas.prepare()
 
 
 @pytest.fixture(scope="session")
-def smollm2_path():
+def embedded_path():
     """The embedded model, where `make setup` put it."""
     from worker.engine.models import ensure_embedded
     from worker.settings import load
 
     return ensure_embedded(load().data_dir)
+
+
+@pytest.fixture(scope="session")
+def smollm2_path(tmp_path_factory):
+    """SmolLM2 as it came, which doesn't think by itself."""
+    from worker.engine import gguf
+
+    return gguf.convert(tmp_path_factory.mktemp("models") / "smollm2", dual_mode=False)
 
 
 @pytest.fixture(scope="session")

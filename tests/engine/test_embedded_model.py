@@ -66,10 +66,10 @@ def test_a_conversion_that_was_cut_short_leaves_no_model_behind(tmp_path):
     assert hub.installed(tmp_path) == []
 
 
-def test_a_model_that_is_there_is_not_converted_again(smollm2_path):
-    before = (smollm2_path / "model.safetensors").stat().st_mtime_ns
-    ensure_embedded(smollm2_path.parent.parent)
-    assert (smollm2_path / "model.safetensors").stat().st_mtime_ns == before
+def test_a_model_that_is_there_is_not_converted_again(embedded_path):
+    before = (embedded_path / "model.safetensors").stat().st_mtime_ns
+    ensure_embedded(embedded_path.parent.parent)
+    assert (embedded_path / "model.safetensors").stat().st_mtime_ns == before
 
 
 def test_without_the_wheel_the_error_says_how_to_install_it(monkeypatch):

@@ -19,9 +19,10 @@ def writer_for(loaded):
     )
 
 
-@pytest.fixture(scope="module")
-def qwen(tiny_qwen3):
-    return load(tiny_qwen3)
+@pytest.fixture(scope="module", params=["tiny_qwen3", "embedded_path"])
+def qwen(request):
+    """Each model that thinks by itself as Qwen3 does."""
+    return load(request.getfixturevalue(request.param))
 
 
 @pytest.fixture(scope="module")

@@ -47,20 +47,18 @@ def run(
     )
     folder = model_path(settings)
     if settings.broker.embedded == "off":
-        asyncio.run(_serve(settings, folder))
+        flags = _flags(broker, model, embedded=embedded)
+        asyncio.run(Daemon(settings, folder, lambda: load(config, flags)).run())
         return
     own = EmbeddedBroker()
     bound = own.start(settings.broker.embedded, settings.broker.host, settings.broker.port)
     try:
-        settings = load(config, _flags(broker, model, embedded=embedded) | _address(bound))
+        flags = _flags(broker, model, embedded=embedded) | _address(bound)
+        settings = load(config, flags)
         _say_how_to_go_on(bound)
-        asyncio.run(_serve(settings, folder))
+        asyncio.run(Daemon(settings, folder, lambda: load(config, flags)).run())
     finally:
         own.stop()
-
-
-async def _serve(settings: Settings, model_path: str) -> None:
-    await Daemon(settings, model_path).run()
 
 
 def _flags(broker: str | None, model: str | None, *, embedded: bool) -> dict[str, Any]:

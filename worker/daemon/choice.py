@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from msgspec.structs import replace
 
 from worker.daemon import conversation
-from worker.domain.messages import Route
+from worker.domain.access import UNLIMITED
+from worker.domain.messages import Mode, Route
 from worker.domain.thinking import find_switch, smallest_budget
 from worker.engine.pipe import Submit
 from worker.router.decide import decide
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from worker.daemon.job import Job
+    from worker.domain.access import Quota
     from worker.domain.messages import Message, Request
     from worker.router.judge import Router
     from worker.scheduler.speeds import Speeds
@@ -36,6 +38,7 @@ class Choice:
         budget_tokens: The operator's cap on every thought.
         presets: What being wrong costs each client and lane.
         load: Tells how full the worker is, from 0 to 1.
+        quota_of: Tells what a client may have.
 
     """
 
@@ -48,6 +51,7 @@ class Choice:
         budget_tokens: int | None = None,
         presets: Presets = _BALANCED,
         load: Callable[[], float] = lambda: 0.0,
+        quota_of: Callable[[str], Quota] = lambda _client: UNLIMITED,
     ) -> None:
         self._router = router
         self._speeds = speeds
@@ -55,10 +59,12 @@ class Choice:
         self._budget_tokens = budget_tokens
         self._presets = presets
         self._load = load
+        self._quota_of = quota_of
 
-    def use(self, router: Router) -> None:
-        """Judge with another router from now on."""
+    def use(self, router: Router, presets: Presets) -> None:
+        """Judge with another router and other presets from now on."""
         self._router = router
+        self._presets = presets
 
     def submission(self, job: Job, now: float) -> Submit:
         """Return what the engine shall run for a job; the mode, once chosen, stays.
@@ -69,6 +75,7 @@ class Choice:
 
         """
         request = job.request
+        quota = self._quota_of(request.client)
         history = job.session.messages if job.session else ()
         messages = conversation.conversation(history, request)
         thought_tokens = self._time_for_a_thought(job, messages, now)
@@ -78,7 +85,9 @@ class Choice:
         if thought_tokens is not None:
             # A thought that was asked for is shortened to fit, never left out.
             thought_tokens = max(thought_tokens, _MIN_THOUGHT_TOKENS)
-        budget = smallest_budget(request.thinking_budget, self._budget_tokens, thought_tokens)
+        budget = smallest_budget(
+            request.thinking_budget, self._budget_tokens, quota.thinking_tokens, thought_tokens
+        )
         return Submit(
             row=job.row,
             messages=conversation.for_template(messages, request.context),
@@ -90,6 +99,7 @@ class Choice:
             tool_choice=request.tool_choice,
             owner=request.client,
             generated=job.generated,
+            context_tokens=quota.context_tokens,
         )
 
     def _choose(self, job: Job, messages: Sequence[Message], thought_tokens: int | None) -> None:
@@ -108,6 +118,9 @@ class Choice:
             router=self._router,
         )
         job.mode, job.route, job.remember = decision.mode, decision.route, decision.remember
+        if self._quota_of(request.client).thinking_tokens == 0 and job.mode is Mode.THINK:
+            reason = "This client's requests are not thought about."
+            job.mode, job.route = Mode.NO_THINK, Route("default", reason, decision.route.score)
         fitting = mode_that_fits(job.mode, thought_tokens)
         if fitting is not job.mode and request.mode == "auto":
             job.mode = fitting

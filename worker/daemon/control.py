@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from msgspec.structs import replace
 
 from worker.daemon.job import Stage
-from worker.domain.errors import BadRequest, ThinkqError
+from worker.domain.errors import BadRequest, Forbidden, ThinkqError
 from worker.domain.messages import Control as ControlMessage
 from worker.domain.messages import Kind
 from worker.journal.feedback import Verdict
@@ -16,6 +17,7 @@ from worker.transport import codec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from worker.daemon.access import Access
     from worker.daemon.delivery import Delivery
     from worker.daemon.job import Job
     from worker.daemon.jobs import Jobs
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from worker.journal.store import Journal
     from worker.transport.packets import Incoming
     from worker.transport.topics import Topics
+
+_OPERATORS_OPS = ("cancel", "forget", "status")
+"""What an operator may do for another client: nothing that would show it what was said."""
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +44,7 @@ class Control:
         jobs: Knows what runs.
         streams: Repeats what was said.
         delivery: Publishes.
+        access: Knows who is an operator.
 
     """
 
@@ -52,6 +58,7 @@ class Control:
         jobs: Jobs,
         streams: Streams,
         delivery: Delivery,
+        access: Access,
     ) -> None:
         self._topics = topics
         self._limits = limits
@@ -60,6 +67,7 @@ class Control:
         self._jobs = jobs
         self._streams = streams
         self._delivery = delivery
+        self._access = access
 
     async def message(self, incoming: Incoming) -> None:
         """Carry out one control message, or say on its reply topic why not."""
@@ -80,6 +88,10 @@ class Control:
             await self._delivery.refuse(error, codec.request_name(incoming, self._limits), route)
 
     async def _carry_out(self, control: ControlMessage) -> None:
+        if not self._access.rules.admits(control.client):
+            raise Forbidden(f"this worker does not answer {control.client}")
+        if control.of is not None:
+            control = self._for_another(control)
         if control.op == "cancel":
             await self._cancel(control)
         elif control.op == "forget":
@@ -90,6 +102,16 @@ class Control:
             await self._feedback(control)
         else:
             await self._status(control)
+
+    def _for_another(self, control: ControlMessage) -> ControlMessage:
+        """Return an operator's message as one of the client that it is about."""
+        if not self._access.rules.is_operator(control.client):
+            raise Forbidden(f"of: {control.client} is no operator", field="of")
+        if control.op not in _OPERATORS_OPS:
+            expected = ", ".join(_OPERATORS_OPS)
+            raise BadRequest(f"op: for another client expected one of {expected}", field="op")
+        assert control.of is not None
+        return replace(control, client=control.of)
 
     async def _feedback(self, control: ControlMessage) -> None:
         if control.key is None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
+from worker.daemon.access import DAY_S, Access
 from worker.daemon.choice import Choice
 from worker.daemon.control import Control
 from worker.daemon.delivery import Delivery
@@ -25,6 +26,7 @@ from worker.daemon.parking import Parking
 from worker.daemon.preparing import Preparing
 from worker.daemon.room import Room
 from worker.daemon.streams import Streams
+from worker.domain.access import Rules
 from worker.domain.policy import Limits
 from worker.engine.pipe import EngineOptions
 from worker.engine.supervisor import Engine
@@ -36,13 +38,14 @@ from worker.router.judge import load_router
 from worker.router.policy import Presets
 from worker.scheduler.lanes import Lanes
 from worker.scheduler.speeds import Speeds
+from worker.settings_sources import SettingsError
 from worker.transport import codec
 from worker.transport.connection import Connection
 from worker.transport.options import BrokerOptions
 from worker.transport.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from worker.router.judge import Router
     from worker.settings import Settings
@@ -51,6 +54,9 @@ if TYPE_CHECKING:
 _METRICS_EVERY_S = 15.0
 _EXPIRE_EVERY_S = 300.0
 _GOODBYE_S = 3.0
+
+_RELOADED = ("thinking", "access")
+"""Sections that are taken over at SIGHUP; the others need a restart."""
 
 _log = structlog.get_logger(__name__)
 
@@ -61,14 +67,18 @@ class Daemon:
     Args:
         settings: What it was told.
         model_path: The model's directory; nothing is fetched.
+        reload: Reads the settings again, at SIGHUP.
 
     Raises:
         JournalError: The data folder can't be used, or another daemon uses it.
 
     """
 
-    def __init__(self, settings: Settings, model_path: str) -> None:
+    def __init__(
+        self, settings: Settings, model_path: str, reload: Callable[[], Settings] | None = None
+    ) -> None:
         self._settings = settings
+        self._reload = reload or (lambda: settings)
         self._worker = settings.worker.id
         self._incarnation = time.time_ns() // 1_000_000
         self._topics = Topics(settings.topics.root, self._worker, settings.topics.group)
@@ -101,6 +111,7 @@ class Daemon:
             show_reasoning=settings.thinking.publish_reasoning,
         )
         speeds, lanes = Speeds(), Lanes()
+        self._access = Access(_rules(settings), time.monotonic)
         room = Room(
             lanes,
             speeds,
@@ -115,6 +126,7 @@ class Daemon:
             journal=self._journal,
             outcome=self._outcome,
             delivery=self._delivery,
+            access=self._access,
             clock=time.monotonic,
             log_content=settings.log.content,
         )
@@ -125,6 +137,7 @@ class Daemon:
             budget_tokens=settings.thinking.budget_tokens,
             presets=_presets(settings),
             load=lambda: min(1.0, lanes.hurried / settings.engine.max_rows),
+            quota_of=self._access.quota_of,
         )
         self._jobs = Jobs(
             preparing=Preparing(
@@ -159,6 +172,7 @@ class Daemon:
             "journal": self._journal,
             "jobs": self._jobs,
             "delivery": self._delivery,
+            "access": self._access,
         }
         self._intake = Intake(
             **shared,
@@ -174,6 +188,7 @@ class Daemon:
             loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
         loop.add_signal_handler(signal.SIGHUP, self._look_again)
         self._resume()
+        self._access.restore(self._journal.tokens_spent(DAY_S))
         self._engine.start()
         await self._connection.start()
         self._tasks = [
@@ -213,9 +228,26 @@ class Daemon:
             _log.info("resumed", accepted=len(backlog), undelivered=len(undelivered))
 
     def _look_again(self) -> None:
-        """Take up what commands beside us have changed."""
-        self._choice.use(_router(self._settings))
+        """Take up what commands beside us have changed, and the rules of the settings."""
+        self._read_settings_again()
+        self._choice.use(_router(self._settings), _presets(self._settings))
+        self._access.use(_rules(self._settings))
         self._take_replayed()
+
+    def _read_settings_again(self) -> None:
+        try:
+            settings = self._reload()
+        except SettingsError as error:
+            _log.error("settings_kept", why=str(error))
+            return
+        restart = [
+            name
+            for name in type(settings).model_fields
+            if name not in _RELOADED and getattr(settings, name) != getattr(self._settings, name)
+        ]
+        _log.info("settings_read_again", need_a_restart=restart)
+        changed = {name: getattr(settings, name) for name in _RELOADED}
+        self._settings = self._settings.model_copy(update=changed)
 
     def _take_replayed(self) -> None:
         """Take up dead requests that `thinkq dead replay` has called back."""
@@ -359,6 +391,10 @@ def _router(settings: Settings) -> Router:
     if layer is not None:
         _log.info("router_tuned", examples=layer.examples)
     return load_router(site=layer)
+
+
+def _rules(settings: Settings) -> Rules:
+    return msgspec.convert(settings.access.model_dump(), Rules)
 
 
 def _presets(settings: Settings) -> Presets:

@@ -17,6 +17,7 @@ from worker.journal.store import JournalError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from worker.daemon.access import Access
     from worker.daemon.delivery import Delivery
     from worker.daemon.job import Job, StopReason
     from worker.daemon.outcome import Outcome
@@ -38,6 +39,7 @@ class Endings:
         journal: Keeps the reply.
         outcome: Writes it.
         delivery: Publishes it.
+        access: Counts what was used.
         clock: The monotonic clock, in seconds.
         log_content: Whether answers may stand in the log.
 
@@ -49,12 +51,14 @@ class Endings:
         journal: Journal,
         outcome: Outcome,
         delivery: Delivery,
+        access: Access,
         clock: Callable[[], float],
         log_content: bool = False,
     ) -> None:
         self._journal = journal
         self._outcome = outcome
         self._delivery = delivery
+        self._access = access
         self._clock = clock
         self._log_content = log_content
         self.answered = {Mode.THINK: 0, Mode.NO_THINK: 0}
@@ -64,6 +68,7 @@ class Endings:
         reply = self._outcome.of_end(job, done, self._clock())
         if reply.status == "ok" and job.mode is not None:
             self.answered[job.mode] += 1
+        self._access.spend(job.request.client, done.prompt_tokens + done.completion_tokens)
         await self._answer(job, reply)
 
     async def stopped(self, job: Job, reason: StopReason) -> None:

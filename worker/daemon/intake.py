@@ -26,6 +26,7 @@ from worker.transport import codec
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
+    from worker.daemon.access import Access
     from worker.daemon.control import Control
     from worker.daemon.delivery import Delivery
     from worker.daemon.jobs import Jobs
@@ -55,6 +56,7 @@ class Intake:
         journal: Makes a request durable.
         jobs: Runs it.
         room: Says whether there is room for it.
+        access: Says whether its client may have it.
         delivery: Publishes refusals and recorded replies.
         control: Carries out control messages.
         acknowledge: Tells the broker that a message is dealt with.
@@ -70,6 +72,7 @@ class Intake:
         journal: Journal,
         jobs: Jobs,
         room: Room,
+        access: Access,
         delivery: Delivery,
         control: Control,
         acknowledge: Callable[[Incoming], None],
@@ -80,6 +83,7 @@ class Intake:
         self._journal = journal
         self._jobs = jobs
         self._room = room
+        self._access = access
         self._delivery = delivery
         self._control = control
         self._acknowledge = acknowledge
@@ -154,7 +158,7 @@ class Intake:
     def _refusal(self, request: Request, arrived: float) -> ThinkqError | None:
         if self._jobs.draining:
             return ShuttingDown("this worker is stopping", retry_after_ms=_RESTART_MS)
-        return self._room.refusal(request, arrived)
+        return self._access.refusal(request) or self._room.refusal(request, arrived)
 
     async def _is_known(self, request: Request) -> bool:
         return await self._journal.find(request.client, request.key) is not None
@@ -170,6 +174,7 @@ class Intake:
                 self._delivery.reply(request.client, request.key, admission.reply, route)
         else:
             self.accepted += 1
+            self._access.count(request.client)
             self._jobs.add(request, (request.reply_to,), arrived)
 
     async def _refuse(

@@ -53,6 +53,18 @@ class ForbiddenReplyTopic(ThinkqError):
     code = "forbidden_reply_topic"
 
 
+class Forbidden(ThinkqError):
+    """The operator's rules don't let this client have that; `field` says what."""
+
+    code = "forbidden"
+
+
+class QuotaExceeded(ThinkqError):
+    """The client has used up what it may have; `retry_after_ms` says when there is more."""
+
+    code = "quota_exceeded"
+
+
 class NotYourSession(ThinkqError):
     """The session was opened by another client."""
 

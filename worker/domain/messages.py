@@ -251,7 +251,8 @@ class Control(Struct, frozen=True, kw_only=True):
     """A control message. Which fields an operation needs is checked where it is carried out.
 
     `from_seq` gives, for `resume`, the next sequence number wanted of each kind; `verdict`, for
-    `feedback`, what the user says of the mode.
+    `feedback`, what the user says of the mode; `of` whose requests are meant, where an operator
+    acts for another client.
     """
 
     op: Literal["cancel", "feedback", "forget", "resume", "status"]
@@ -262,3 +263,4 @@ class Control(Struct, frozen=True, kw_only=True):
     session: str | None = None
     from_seq: dict[str, int] = field(default_factory=dict)
     verdict: Literal["good", "should_have_thought", "need_not_have"] | None = None
+    of: str | None = None

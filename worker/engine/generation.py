@@ -116,6 +116,11 @@ class Generation:
                 f"logit_bias: expected token ids below {loaded.vocabulary}, got {unknown[0]}",
                 field="logit_bias",
             )
+        allowed = submit.context_tokens
+        if allowed is not None and len(row.prompt) > allowed:
+            raise ContextTooLong(
+                f"the conversation has {len(row.prompt)} tokens; this client may send {allowed}"
+            )
         if row.completion_limit < 1:
             limit = loaded.context_tokens - 1
             raise ContextTooLong(

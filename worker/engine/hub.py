@@ -18,7 +18,7 @@ from worker.engine.pins import (
     size,
 )
 
-EMBEDDED_NAME = "smollm2-135m"
+EMBEDDED_NAME = "smollm2-135m-dual"
 PARTIAL = ".partial"
 """Ends the name of what is not whole yet."""
 

@@ -102,7 +102,9 @@ def load(
         name=name or folder.name,
         model=model,
         tokenizer=tokenizer,
-        profile=profile_of(native=_thinks_natively(tokenizer), parameters=parameters),
+        profile=profile_of(
+            native=_thinks_natively(tokenizer), parameters=parameters, greedy=_is_greedy(folder)
+        ),
         config=config,
         context_tokens=min(own_context, context_tokens or own_context),
         vocabulary=int(config["vocab_size"]),
@@ -168,6 +170,15 @@ def _is_whole(target: Path, fingerprint: str) -> bool:
     except pins.ModelError:
         return False
     return found is not None and found.revision == fingerprint
+
+
+def _is_greedy(folder: Path) -> bool:
+    """Tell whether the model's makers want it read greedily (transformers' GenerationConfig)."""
+    try:
+        wanted = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    return isinstance(wanted, dict) and wanted.get("do_sample") is False
 
 
 def _thinks_natively(tokenizer: TokenizerWrapper) -> bool:

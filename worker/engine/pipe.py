@@ -43,7 +43,8 @@ class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     `messages` are in the shape chat templates take, soft switches removed. `budget_tokens`
     bounds the reasoning; None leaves it to the model's profile. `grammar` is a checked
     `response_format`. `generated` are the token ids that an earlier engine had already produced,
-    when this is a continuation: they are replayed, not sent again.
+    when this is a continuation: they are replayed, not sent again. `context_tokens` is what this
+    client may send at most, None as much as the model reads.
     """
 
     row: int
@@ -56,6 +57,7 @@ class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     tool_choice: str | dict[str, Any] | None = None
     owner: str = ""
     generated: list[int] = []
+    context_tokens: int | None = None
 
 
 class Cancel(Struct, frozen=True, tag=True):

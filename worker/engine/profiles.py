@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from worker.domain.messages import Mode
 from worker.engine.sampling import SamplingParameters
@@ -72,25 +73,22 @@ _SCAFFOLDED = Profile(
 )
 
 
-def profile_of(*, native: bool, parameters: int) -> Profile:
+def profile_of(*, native: bool, parameters: int, greedy: bool = False) -> Profile:
     """Return the profile of a model.
 
     Args:
         native: Whether its template and vocabulary know thinking.
         parameters: How many weights it has: a small model gains nothing from a long thought.
+        greedy: Whether its makers want the likeliest token each time.
 
     """
     profile = _NATIVE if native else _SCAFFOLDED
+    if greedy:
+        likeliest = SamplingParameters(temperature=0.0)
+        profile = replace(profile, think_preset=likeliest, answer_preset=likeliest)
     if parameters >= _SMALL_PARAMETERS:
         return profile
-    return Profile(
-        **{
-            **{name: getattr(profile, name) for name in profile.__struct_fields__},
-            "default_budget_tokens": 160,
-            "max_think_tokens": 512,
-            "max_answer_tokens": 384,
-        }
-    )
+    return replace(profile, default_budget_tokens=160, max_think_tokens=512, max_answer_tokens=384)
 
 
 def stretched(config: dict[str, Any], factor: int) -> dict[str, Any]:

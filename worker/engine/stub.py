@@ -55,6 +55,7 @@ class _Row:
         self.prompt_tokens = sum(
             len(str(message.get("content")).split()) for message in submit.messages
         )
+        context_tokens = min(context_tokens, submit.context_tokens or context_tokens)
         self.too_long = self.prompt_tokens > context_tokens and (
             f"expected at most {context_tokens} tokens, got {self.prompt_tokens}"
         )

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
+from msgspec import Struct
 
-from worker.domain.messages import Mode
+from worker.domain.messages import Mode, Usage
 from worker.domain.session import Session
 from worker.journal.records import (
     Event,
@@ -39,6 +40,15 @@ REPLAYED = "replayed"
 """The event of a dead request that is to run again."""
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
+
+class _Used(Struct):
+    """What of a reply is read to count tokens: a fraction of decoding it whole."""
+
+    usage: Usage = Usage()
+
+
+_usage_decoder = msgspec.msgpack.Decoder(_Used)
 
 _log = structlog.get_logger(__name__)
 
@@ -121,6 +131,22 @@ def undelivered(connection: sqlite3.Connection) -> list[Undelivered]:
             found.append(Undelivered(client, key, decode_reply(body), routes))
         except _UNREADABLE as error:
             _log.error("unreadable_reply", record=number, error=str(error))
+    return found
+
+
+def tokens_spent(
+    connection: sqlite3.Connection, now: float, last_s: float
+) -> list[tuple[str, int, float]]:
+    """Return client, tokens read and written, and seconds ago of each answer, oldest first."""
+    rows = connection.execute(
+        "SELECT client, updated_at, body FROM record JOIN reply ON record = number"
+        " WHERE updated_at > ? ORDER BY updated_at",
+        (now - last_s,),
+    )
+    found = []
+    for client, updated_at, body in rows:
+        usage = _usage_decoder.decode(body).usage
+        found.append((client, usage.prompt_tokens + usage.completion_tokens, now - updated_at))
     return found
 
 

@@ -224,6 +224,11 @@ class Journal:
         with open_for_reading(self._path) as connection:
             return queries.undelivered(connection)
 
+    def tokens_spent(self, last_s: float) -> list[tuple[str, int, float]]:
+        """Return client, tokens and seconds ago of each answer since, oldest first; blocks."""
+        with open_for_reading(self._path) as connection:
+            return queries.tokens_spent(connection, self._now(), last_s)
+
     async def find(self, client: str, key: bytes) -> State | None:
         """Return how far a request has come, None where there is no record of it."""
         known = await self._writer.submit(partial(queries.number_and_state, client=client, key=key))

@@ -40,6 +40,8 @@ def decode_control(
     if isinstance(body.content, str):
         raise BadRequest("payload: expected an object with op, got text")
     fields = convert(body.content, ControlFields)
+    if fields.of is not None:
+        check_name(fields.of, "of")
     if fields.session is not None:
         check_name(fields.session, "session")
     return Control(
@@ -51,6 +53,7 @@ def decode_control(
         session=fields.session,
         from_seq=_from_seq(fields),
         verdict=fields.verdict,
+        of=fields.of,
     )
 
 

@@ -122,3 +122,4 @@ class ControlFields(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     from_seq: dict[KindName, CountOrZero] | None = None
     seq: CountOrZero | None = None
     verdict: Literal["good", "should_have_thought", "need_not_have"] | None = None
+    of: str | None = None

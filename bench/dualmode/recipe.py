@@ -1,0 +1,113 @@
+"""Makes the embedded model's adapter and its card, from nothing: data, training, figures.
+
+    python -m bench.dualmode.recipe [--folder build/dualmode]
+
+Needs the packages of the `finetune` group. Takes about an hour and a half on two cores with matrix
+units, and up to 14 GB of memory; a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from string import Template
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+CARD = ROOT / "docs" / "embedded-model.md"
+CARD_TEMPLATE = Path(__file__).with_name("card.md")
+EXAMPLES = 34_000
+TOKENS = 3_300_000
+
+
+def main() -> None:
+    """Build, train, export, convert, evaluate, write the card."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "dualmode")
+    parser.add_argument("--card", action="store_true", help="Only measure and write the card.")
+    arguments = parser.parse_args()
+    folder: Path = arguments.folder
+    plain, ours = folder / "smollm2", folder / "dual"
+    _run("-c", CONVERT, plain, "")
+    if not arguments.card:
+        data, run = folder / "data", folder / "run"
+        _run("-m", "bench.dualmode.dataset", data, "--examples", EXAMPLES)
+        _run("-m", "bench.dualmode.train", data, plain, run, "--tokens", TOKENS)
+        _run("-c", EXPORT, run / "learned.npz", data / "control.json")
+    _run("-c", CONVERT, ours, "dual")
+    answers = folder / "answers.jsonl"
+    measured = _output(
+        "-m", "worker.cli", "eval", "end-to-end", "--model", ours.absolute(), "--at-once", 16,
+        "--answers", answers, "--json",
+    )  # fmt: skip
+    ratio = _output("-m", "bench.dualmode.perplexity", ours, plain)
+    CARD.write_text(card(json.loads(measured), ratio.strip()), encoding="utf-8")
+    print(CARD)
+
+
+CONVERT = """
+import sys
+from pathlib import Path
+from worker.engine import blas
+blas.prepare()
+from worker.engine import gguf
+gguf.convert(Path(sys.argv[1]), dual_mode=bool(sys.argv[2]))
+"""
+
+EXPORT = """
+import sys
+from pathlib import Path
+from bench.dualmode.export import export
+export(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def card(rows: list[dict[str, Any]], perplexity: str) -> str:
+    """Return the model card with the figures in it."""
+    by_name = {(row["strategy"], row["category"]): row for row in rows}
+    categories = sorted({row["category"] for row in rows} - {"all", "home"})
+    reasoning = {
+        strategy: _mean([by_name[strategy, name] for name in categories])
+        for strategy in ("never", "always")
+    }
+    lines = [
+        f"| {name} | {by_name['never', name]['tasks']} | {by_name['never', name]['accuracy']:.1%} | "
+        f"{by_name['always', name]['accuracy']:.1%} | {by_name['always', name]['thought_tokens']:.0f} |"
+        for name in [*categories, "home"]
+    ]
+    everything, auto = by_name["always", "all"], by_name["auto", "all"]
+    return Template(CARD_TEMPLATE.read_text("utf-8")).substitute(
+        table="\n".join(lines),
+        home=f"{by_name['never', 'home']['accuracy']:.1%}",
+        never=f"{reasoning['never']:.1%}",
+        always=f"{reasoning['always']:.1%}",
+        closed=f"{everything['closed_by_model']:.1%}",
+        thought=f"{everything['thought_tokens']:.0f}",
+        auto=f"{auto['accuracy']:.1%}",
+        auto_tokens=f"{auto['tokens'] / everything['tokens']:.2f}",
+        auto_share=f"{auto['accuracy'] / everything['accuracy']:.2f}",
+        perplexity=perplexity,
+    )
+
+
+def _mean(rows: list[dict[str, Any]]) -> float:
+    """Return the share of right answers over several categories."""
+    return sum(row["accuracy"] * row["tasks"] for row in rows) / sum(row["tasks"] for row in rows)
+
+
+def _run(*arguments: object) -> None:
+    subprocess.run([sys.executable, *map(str, arguments)], check=True, cwd=ROOT)
+
+
+def _output(*arguments: object) -> str:
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)], check=True, cwd=ROOT, stdout=subprocess.PIPE
+    )
+    return done.stdout.decode()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The embedded model's recipe: its examples are right, its sides apart, its tasks what ships."""
+
+from random import Random
+
+import msgspec
+import pytest
+
+from bench.dualmode import homes, machines, numbers, stories
+from bench.dualmode.example import Side, belongs, drawn
+from bench.dualmode.tasks import held_out, task_of
+from worker.evaluation.tasks import SHIPPED, is_right
+
+MODULES = [numbers, machines, stories, homes]
+DRAWS = 300
+
+
+def drawn_from(module, side, kinds=None):
+    rng = Random(7)
+    return [drawn(rng, side, kinds or module.GENERATORS) for _ in range(DRAWS)]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda one: one.__name__.rpartition(".")[2])
+@pytest.mark.parametrize("side", list(Side))
+def test_each_examples_own_answer_passes_its_check(module, side):
+    for example in drawn_from(module, side):
+        calls = [call["arguments"] for call in example.calls]
+        if example.check != "none":
+            assert is_right(task_of(example, "x"), example.answer, calls), example
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda one: one.__name__.rpartition(".")[2])
+def test_what_is_asked_on_one_side_is_never_asked_on_the_other(module):
+    for side in Side:
+        assert all(belongs(example, side) for example in drawn_from(module, side))
+
+
+def test_every_thought_names_the_number_it_leads_to():
+    for module in (numbers, stories):
+        for example in drawn_from(module, Side.TRAIN):
+            if example.check == "number":
+                assert example.expected in example.thought, example
+
+
+def test_the_tasks_that_ship_are_what_the_recipe_writes():
+    written = b"".join(msgspec.json.encode(task) + b"\n" for task in held_out())
+    assert written == SHIPPED.read_bytes()
+
+
+def test_a_fifth_of_what_is_worked_out_is_of_kinds_that_were_never_learned():
+    for module in (numbers, machines, stories):
+        learned = {example.kind for example in drawn_from(module, Side.TRAIN)}
+        kinds = [(one, 1) for one in module.HELD_OUT_KINDS]
+        new = {example.kind for example in drawn_from(module, Side.HELD_OUT, kinds)}
+        assert new
+        assert not new & learned
