@@ -191,6 +191,14 @@ class Thinking(_Section):
     lane_presets: dict[Literal["interactive", "standard", "batch"], PresetName] = Field(
         default_factory=dict, description="The preset of a lane."
     )
+    counterfactuals: bool = Field(
+        default=False,
+        description="When nobody waits, try what the other mode would have answered, "
+        "as examples for `thinkq router tune`.",
+    )
+    counterfactuals_idle_s: Seconds = Field(
+        default=60, description="Seconds that nobody must have waited before."
+    )
     client_presets: dict[Name, PresetName] = Field(
         default_factory=dict, description="The preset of a client; before its lane's."
     )

@@ -128,7 +128,7 @@ def end_to_end(
     from rich.progress import Progress  # noqa: PLC0415
 
     from worker.cli.run import model_path  # noqa: PLC0415
-    from worker.daemon.daemon import engine_options  # noqa: PLC0415
+    from worker.daemon.parts import engine_options  # noqa: PLC0415
     from worker.evaluation import report, running  # noqa: PLC0415
     from worker.evaluation import tasks as questions  # noqa: PLC0415
     from worker.observe import logs  # noqa: PLC0415

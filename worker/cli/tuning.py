@@ -31,6 +31,9 @@ app = new_app("Teach the router what this site needs, or undo it.")
 
 STRONGEST = 10
 
+TRIED_WEIGHT = 0.3
+"""Of an example that nobody judged: that an answer changed doesn't say that it became better."""
+
 
 @app.command(name="tune")
 def tune_router(
@@ -115,6 +118,7 @@ def _feedback(journal: Path) -> list[Labelled]:
         Labelled(
             "think" if example.think else "no_think",
             messages=tuple(Message("user", text) for text in example.messages),
+            weight=TRIED_WEIGHT if example.verdict in feedback.TRIED else 1.0,
         )
         for example in found
     ]
@@ -127,7 +131,8 @@ def _cases(examples: Sequence[Labelled]) -> list[tune.Case]:
     for example in examples:
         question = question_of(example.conversation)
         odds = tune.log_odds_of(router.judge(question).score)
-        cases.append(tune.Case(frozenset(router.marks(question)), odds, example.label == "think"))
+        marks = frozenset(router.marks(question))
+        cases.append(tune.Case(marks, odds, example.label == "think", example.weight))
     return cases
 
 

@@ -11,7 +11,7 @@ from worker.daemon.job import Stage
 from worker.domain.errors import BadRequest, Forbidden, ThinkqError
 from worker.domain.messages import Control as ControlMessage
 from worker.domain.messages import Kind
-from worker.journal.feedback import Verdict
+from worker.journal.feedback import TRIED, Verdict
 from worker.transport import codec
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Control:
         if control.key is None:
             raise BadRequest("id: feedback needs the id of a request", field="id")
         if control.verdict is None:
-            told = ", ".join(Verdict)
+            told = ", ".join(one for one in Verdict if one not in TRIED)
             raise BadRequest(f"verdict: expected one of {told}, got nothing", field="verdict")
         verdict = Verdict(control.verdict)
         if not await self._journal.feedback(control.client, control.key, verdict):

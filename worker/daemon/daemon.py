@@ -11,43 +11,37 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import structlog
 
 from worker.daemon.access import DAY_S, Access
 from worker.daemon.choice import Choice
 from worker.daemon.control import Control
+from worker.daemon.counterfactuals import Counterfactuals
 from worker.daemon.delivery import Delivery
 from worker.daemon.endings import Endings
 from worker.daemon.intake import Intake
 from worker.daemon.jobs import Jobs
 from worker.daemon.outcome import Outcome
 from worker.daemon.parking import Parking
+from worker.daemon.parts import broker_options, engine_options, presets, router, rules
 from worker.daemon.preparing import Preparing
 from worker.daemon.room import Room
 from worker.daemon.streams import Streams
-from worker.domain.access import Rules
 from worker.domain.policy import Limits
-from worker.engine.pipe import EngineOptions
 from worker.engine.supervisor import Engine
 from worker.journal.storage import FILE_NAME
 from worker.journal.store import Journal, JournalError
 from worker.observe import presence
-from worker.router import site
-from worker.router.judge import load_router
-from worker.router.policy import Presets
 from worker.scheduler.lanes import Lanes
 from worker.scheduler.speeds import Speeds
 from worker.settings_sources import SettingsError
 from worker.transport import codec
 from worker.transport.connection import Connection
-from worker.transport.options import BrokerOptions
 from worker.transport.topics import Topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from worker.router.judge import Router
     from worker.settings import Settings
     from worker.transport.packets import Incoming, Outgoing
 
@@ -98,7 +92,7 @@ class Daemon:
             max_bytes=settings.journal.max_bytes,
         )
         self._connection = Connection(
-            _broker_options(settings),
+            broker_options(settings),
             subscriptions=[*self._topics.request_filters(), self._topics.control_filter()],
             on_message=self._received,
             birth=self._birth,
@@ -111,7 +105,7 @@ class Daemon:
             show_reasoning=settings.thinking.publish_reasoning,
         )
         speeds, lanes = Speeds(), Lanes()
-        self._access = Access(_rules(settings), time.monotonic)
+        self._access = Access(rules(settings), time.monotonic)
         room = Room(
             lanes,
             speeds,
@@ -131,11 +125,11 @@ class Daemon:
             log_content=settings.log.content,
         )
         self._choice = Choice(
-            _router(settings),
+            router(settings),
             speeds,
             default_mode=settings.thinking.default_mode,
             budget_tokens=settings.thinking.budget_tokens,
-            presets=_presets(settings),
+            presets=presets(settings),
             load=lambda: min(1.0, lanes.hurried / settings.engine.max_rows),
             quota_of=self._access.quota_of,
         )
@@ -165,6 +159,11 @@ class Daemon:
             restart_delay_max_s=settings.engine.restart_backoff_max_s,
         )
         self._jobs.engine = self._engine
+        if settings.thinking.counterfactuals:
+            tries = Counterfactuals(
+                self._jobs, self._journal, idle_s=settings.thinking.counterfactuals_idle_s
+            )
+            self._jobs.idle_work, self._endings.on_answer = tries, tries.note
         shared: dict[str, Any] = {
             "topics": self._topics,
             "limits": self._limits,
@@ -195,6 +194,9 @@ class Daemon:
             asyncio.create_task(self._publish_metrics(), name="metrics"),
             asyncio.create_task(self._expire_records(), name="expire"),
         ]
+        if self._jobs.idle_work is not None:
+            tries = asyncio.create_task(self._jobs.idle_work.run(), name="counterfactuals")
+            self._tasks.append(tries)
         _log.info(
             "serving",
             worker=self._worker,
@@ -230,8 +232,8 @@ class Daemon:
     def _look_again(self) -> None:
         """Take up what commands beside us have changed, and the rules of the settings."""
         self._read_settings_again()
-        self._choice.use(_router(self._settings), _presets(self._settings))
-        self._access.use(_rules(self._settings))
+        self._choice.use(router(self._settings), presets(self._settings))
+        self._access.use(rules(self._settings))
         self._take_replayed()
 
     def _read_settings_again(self) -> None:
@@ -357,69 +359,6 @@ class Daemon:
                 await self._journal.expire()
             except JournalError as error:
                 _log.warning("not_expired", error=str(error))
-
-
-def _broker_options(settings: Settings) -> BrokerOptions:
-    broker = settings.broker
-    return BrokerOptions(
-        host=broker.host,
-        port=broker.port,
-        protocol=broker.protocol,
-        client_id=broker.client_id or _client_id(settings),
-        username=broker.username,
-        password=settings.broker_password(),
-        keepalive_s=broker.keepalive_s,
-        session_expiry_s=broker.session_expiry_s,
-        receive_maximum=broker.receive_maximum,
-        tls=settings.tls_options(),
-    )
-
-
-def _client_id(settings: Settings) -> str:
-    # The root is in it, as two workers under two roots are two clients: with one id for both,
-    # each would throw the other off the broker.
-    return f"{settings.topics.root}-{settings.worker.id}".replace("/", "-")
-
-
-def _router(settings: Settings) -> Router:
-    try:
-        layer = site.in_force(settings.data_dir)
-    except site.SiteError as error:
-        # Without it the router is as it ships, which is better than no answers.
-        _log.error("router_untuned", why=str(error))
-        layer = None
-    if layer is not None:
-        _log.info("router_tuned", examples=layer.examples)
-    return load_router(site=layer)
-
-
-def _rules(settings: Settings) -> Rules:
-    return msgspec.convert(settings.access.model_dump(), Rules)
-
-
-def _presets(settings: Settings) -> Presets:
-    thinking = settings.thinking
-    found = {
-        "general": thinking.preset,
-        "by_lane": thinking.lane_presets,
-        "by_client": thinking.client_presets,
-    }
-    return msgspec.convert(found, Presets)
-
-
-def engine_options(settings: Settings, model_path: str) -> EngineOptions:
-    """Return what the engine of these settings is started with."""
-    return EngineOptions(
-        model_name=settings.model.name,
-        model_path=model_path,
-        rows=settings.engine.max_rows,
-        prefill_tokens_busy=settings.engine.prefill_tokens_busy,
-        prefill_tokens_idle=settings.engine.prefill_tokens_idle,
-        cache_bytes=settings.engine.cache_bytes,
-        threads=settings.engine.threads,
-        yarn_factor=settings.model.yarn_factor,
-        context_tokens=settings.model.context_tokens,
-    )
 
 
 def _rounded(value: float | None) -> float | None:

@@ -61,6 +61,7 @@ class Endings:
         self._access = access
         self._clock = clock
         self._log_content = log_content
+        self.on_answer: Callable[[Job, Reply], None] = lambda _job, _reply: None
         self.answered = {Mode.THINK: 0, Mode.NO_THINK: 0}
 
     async def done(self, job: Job, done: Done) -> None:
@@ -68,6 +69,7 @@ class Endings:
         reply = self._outcome.of_end(job, done, self._clock())
         if reply.status == "ok" and job.mode is not None:
             self.answered[job.mode] += 1
+            self.on_answer(job, reply)
         self._access.spend(job.request.client, done.prompt_tokens + done.completion_tokens)
         await self._answer(job, reply)
 

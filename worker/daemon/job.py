@@ -7,12 +7,14 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from worker.domain.messages import Kind, Lane, Mode, ReplyRoute, Request, Route, Timing
+from worker.scheduler.lanes import Waiting
 
 if TYPE_CHECKING:
     import asyncio
 
     from worker.domain.messages import Progress
     from worker.domain.session import Session
+    from worker.engine.pipe import Submit
 
 
 StopReason: TypeAlias = Literal["cancelled", "deadline"]
@@ -54,6 +56,7 @@ class Job:
         self.stage = Stage.WAITING
         self.attempts = 0
         self.submitted = False
+        self.submit: Submit | None = None
         self.times_parked = 0
         self.stopped: StopReason | None = None
         self.mode: Mode | None = None
@@ -79,6 +82,11 @@ class Job:
         """When nobody can use the answer any more, on the monotonic clock; None for never."""
         wanted = self.request.deadline_ms
         return None if wanted is None else self.arrived + wanted / 1000
+
+    def waiting(self) -> Waiting:
+        """Return what the lanes know of the job."""
+        request = self.request
+        return Waiting(self.row, request.client, self.lane, self.arrived, request.session)
 
     def text(self, kind: Kind) -> str:
         """All the text of a kind so far."""

@@ -19,11 +19,11 @@ from worker.domain.errors import EngineFailed, ThinkqError
 from worker.domain.messages import Kind, Lane
 from worker.engine.pipe import Cancel, Done, State, Text
 from worker.journal.store import JournalError
-from worker.scheduler.lanes import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
+    from worker.daemon.counterfactuals import Counterfactuals
     from worker.daemon.endings import Endings
     from worker.daemon.job import StopReason
     from worker.daemon.outcome import Outcome
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from worker.engine.pipe import Step
     from worker.engine.supervisor import Engine
     from worker.router.intents import Intent
-    from worker.scheduler.lanes import Lanes
+    from worker.scheduler.lanes import Lanes, Waiting
     from worker.scheduler.speeds import Speeds
 
 _POISON_ATTEMPTS = 2
@@ -96,6 +96,7 @@ class Jobs:
         self.engine: Engine | None = None
         self.draining = False
         self.tokens_produced = 0
+        self.idle_work: Counterfactuals | None = None
 
     def add(
         self,
@@ -114,7 +115,9 @@ class Jobs:
             attempts: How many engines went down with it before.
 
         """
-        job = Job(next(self._names), request, tuple(routes), arrived)
+        if self.idle_work is not None:
+            self.idle_work.interrupt()
+        job = Job(self.new_row(), request, tuple(routes), arrived)
         job.attempts = attempts
         self._jobs[job.row] = job
         self._by_key[request.client, request.key] = job
@@ -126,7 +129,7 @@ class Jobs:
         if intent is not None:
             self._in_background(self._answer_intent(job, intent))
             return
-        self.lanes.add(_waiting(job))
+        self.lanes.add(job.waiting())
         self._streams.progress(job, "queued", position=self.lanes.ahead_of(job.row))
         self.start_next()
 
@@ -166,6 +169,15 @@ class Jobs:
     # Running -------------------------------------------------------------------------------
 
     @property
+    def busy(self) -> bool:
+        """Whether any job waits or runs."""
+        return bool(self._jobs)
+
+    def new_row(self) -> int:
+        """Return a name that no row of any engine has had."""
+        return next(self._names)
+
+    @property
     def running(self) -> int:
         """How many jobs have a row."""
         return len(self._running)
@@ -200,7 +212,7 @@ class Jobs:
         del self._running[job.row]
         job.stage = Stage.WAITING
         self.parking.park(job)
-        self.lanes.put_back(_waiting(job))
+        self.lanes.put_back(job.waiting())
         engine.park(job.row)
         _log.info("parked", id=job.request.id, client=job.request.client, lane=job.lane)
 
@@ -246,6 +258,7 @@ class Jobs:
         else:
             engine.submit(submit)
             job.submitted = True
+            job.submit = submit if self.idle_work is not None else None
 
     async def _answer_intent(self, job: Job, intent: Intent) -> None:
         try:
@@ -268,7 +281,7 @@ class Jobs:
         if job.stopped is not None:
             self._end(job, self._endings.stopped(job, job.stopped))
         else:
-            self.lanes.add(_waiting(job))
+            self.lanes.add(job.waiting())
 
     def _end(self, job: Job, ending: Coroutine[None, None, None]) -> None:
         """Free a job's row at once, and let go of the job when its reply is on disk."""
@@ -316,6 +329,8 @@ class Jobs:
         for event in step.events:
             job = self._in_engine(event.row)
             if job is None:
+                if self.idle_work is not None:
+                    self.idle_work.event(event)
                 continue
             if isinstance(event, Text):
                 self._streams.text(job, event.kind, event.text)
@@ -333,6 +348,8 @@ class Jobs:
     def engine_down(self, why: str, rows: Sequence[int]) -> None:
         """Queue again what the engine took with it; give up on what took it down twice."""
         self._forget_parked()
+        if self.idle_work is not None:
+            self.idle_work.interrupt()
         for row in rows:
             job = self._running.get(row)
             if job is None:
@@ -349,8 +366,6 @@ class Jobs:
             job.submitted = False
             if job.stopped is not None and self.lanes.remove(job.row):
                 self._end(job, self._endings.stopped(job, job.stopped))
-
-    # The end of the daemon -----------------------------------------------------------------
 
     async def drain(self, grace_s: float) -> int:
         """Start nothing more, let what runs finish; return how many jobs are handed back.
@@ -383,8 +398,3 @@ class Jobs:
     def _note_idle(self) -> None:
         if self.draining and not (self._running or self.parking or self._tasks):
             self._idle.set()
-
-
-def _waiting(job: Job) -> Waiting:
-    request = job.request
-    return Waiting(job.row, request.client, request.lane, job.arrived, request.session)

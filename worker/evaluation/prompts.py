@@ -24,7 +24,10 @@ SHOWN_CHARACTERS = 70
 
 
 class Labelled(Struct, frozen=True):
-    """A prompt, or a conversation, whether it needs thinking, and what it may be counted by."""
+    """A prompt, or a conversation, whether it needs thinking, and what it may be counted by.
+
+    `weight` is what it counts where something is learned from it.
+    """
 
     label: Literal["think", "no_think"]
     text: str = ""
@@ -32,6 +35,7 @@ class Labelled(Struct, frozen=True):
     lang: str = ""
     category: str = ""
     source: str = ""
+    weight: float = 1.0
 
     @property
     def conversation(self) -> tuple[Message, ...]:

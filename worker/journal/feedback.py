@@ -25,11 +25,17 @@ EXAMPLES_LIMIT = 5_000
 
 
 class Verdict(StrEnum):
-    """What a user says of the mode that a request got."""
+    """What is said of the mode that a request got: by a user, or by trying the other one."""
 
     GOOD = "good"
     SHOULD_HAVE_THOUGHT = "should_have_thought"
     NEED_NOT_HAVE = "need_not_have"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+
+
+TRIED = frozenset({Verdict.CHANGED, Verdict.UNCHANGED})
+"""Not a user's word: the worker has tried the other mode, and the answer changed or did not."""
 
 
 class Example(Struct, frozen=True):
@@ -68,10 +74,15 @@ def note(
     if request.session is not None:
         asked = _earlier(connection, client, request.session, asked) + asked
     think = _needs_thinking(verdict, reply.mode)
+    # What was tried never takes the place of a user's word.
+    conflict = (
+        "NOTHING"
+        if verdict in TRIED
+        else ("UPDATE SET at = excluded.at, think = excluded.think, verdict = excluded.verdict")
+    )
     connection.execute(
-        "INSERT INTO example (client, id, session, at, messages, think, verdict)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client, id) DO UPDATE SET"
-        " at = excluded.at, think = excluded.think, verdict = excluded.verdict",
+        "INSERT INTO example (client, id, session, at, messages, think, verdict)"  # noqa: S608
+        f" VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client, id) DO {conflict}",
         (client, request_id, request.session, now, encode(asked), think, verdict),
     )
     connection.execute(
@@ -87,7 +98,12 @@ def examples(connection: sqlite3.Connection) -> list[Example]:
         "SELECT client, messages, think, verdict FROM example ORDER BY number"
     )
     return [
-        Example(client, msgspec.msgpack.decode(asked, type=tuple[str, ...]), bool(think), verdict)
+        Example(
+            client,
+            msgspec.msgpack.decode(asked, type=tuple[str, ...]),
+            bool(think),
+            Verdict(verdict),
+        )
         for client, asked, think, verdict in rows
     ]
 
@@ -95,7 +111,7 @@ def examples(connection: sqlite3.Connection) -> list[Example]:
 def _needs_thinking(verdict: Verdict, mode: Mode) -> bool:
     if verdict is Verdict.GOOD:
         return mode is Mode.THINK
-    return verdict is Verdict.SHOULD_HAVE_THOUGHT
+    return verdict in (Verdict.SHOULD_HAVE_THOUGHT, Verdict.CHANGED)
 
 
 def _asked(messages: tuple[Message, ...]) -> tuple[str, ...]:

@@ -36,11 +36,15 @@ _SUREST = 1e-4
 
 
 class Case(Struct, frozen=True):
-    """An example as the fit sees it: its marks, the log odds without a layer, what it needs."""
+    """An example as the fit sees it: its marks, the log odds without a layer, what it needs.
+
+    `weight` is what it counts: a user's word is 1.
+    """
 
     marks: frozenset[str]
     log_odds: float
     think: bool
+    weight: float = 1.0
 
 
 def fit(cases: Sequence[Case], *, made_at: float = 0.0) -> Site:
@@ -55,10 +59,13 @@ def fit(cases: Sequence[Case], *, made_at: float = 0.0) -> Site:
     for _ in range(_PASSES):
         moved = 0.0
         for at, held in enumerate(holders):
-            slope = sum(cases[one].think - probability(odds[one]) for one in held)
+            slope = sum(
+                cases[one].weight * (cases[one].think - probability(odds[one])) for one in held
+            )
             slope -= precisions[at] * values[at]
             # A bound on the curvature makes each step safe (Böhning and Lindsay 1988).
-            step = slope / (0.25 * len(held) + precisions[at])
+            seen = sum(cases[one].weight for one in held)
+            step = slope / (0.25 * seen + precisions[at])
             if not step:
                 continue
             values[at] += step

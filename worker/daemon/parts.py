@@ -1,0 +1,88 @@
+"""From the settings to what the parts are built with; reads the router's file, no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from worker.domain.access import Rules
+from worker.engine.pipe import EngineOptions
+from worker.router import site
+from worker.router.judge import load_router
+from worker.router.policy import Presets
+from worker.transport.options import BrokerOptions
+
+if TYPE_CHECKING:
+    from worker.router.judge import Router
+    from worker.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+
+def broker_options(settings: Settings) -> BrokerOptions:
+    """Return how the broker is reached."""
+    broker = settings.broker
+    return BrokerOptions(
+        host=broker.host,
+        port=broker.port,
+        protocol=broker.protocol,
+        client_id=broker.client_id or _client_id(settings),
+        username=broker.username,
+        password=settings.broker_password(),
+        keepalive_s=broker.keepalive_s,
+        session_expiry_s=broker.session_expiry_s,
+        receive_maximum=broker.receive_maximum,
+        tls=settings.tls_options(),
+    )
+
+
+def _client_id(settings: Settings) -> str:
+    # The root is in it, as two workers under two roots are two clients: with one id for both,
+    # each would throw the other off the broker.
+    return f"{settings.topics.root}-{settings.worker.id}".replace("/", "-")
+
+
+def router(settings: Settings) -> Router:
+    """Return the router, with what this site has taught it."""
+    try:
+        layer = site.in_force(settings.data_dir)
+    except site.SiteError as error:
+        # Without it the router is as it ships, which is better than no answers.
+        _log.error("router_untuned", why=str(error))
+        layer = None
+    if layer is not None:
+        _log.info("router_tuned", examples=layer.examples)
+    return load_router(site=layer)
+
+
+def rules(settings: Settings) -> Rules:
+    """Return who may do what."""
+    return msgspec.convert(settings.access.model_dump(), Rules)
+
+
+def presets(settings: Settings) -> Presets:
+    """Return what being wrong costs whom."""
+    thinking = settings.thinking
+    found = {
+        "general": thinking.preset,
+        "by_lane": thinking.lane_presets,
+        "by_client": thinking.client_presets,
+    }
+    return msgspec.convert(found, Presets)
+
+
+def engine_options(settings: Settings, model_path: str) -> EngineOptions:
+    """Return what the engine of these settings is started with."""
+    return EngineOptions(
+        model_name=settings.model.name,
+        model_path=model_path,
+        rows=settings.engine.max_rows,
+        prefill_tokens_busy=settings.engine.prefill_tokens_busy,
+        prefill_tokens_idle=settings.engine.prefill_tokens_idle,
+        cache_bytes=settings.engine.cache_bytes,
+        threads=settings.engine.threads,
+        yarn_factor=settings.model.yarn_factor,
+        context_tokens=settings.model.context_tokens,
+    )
