@@ -5,7 +5,7 @@ thinkq := $(python) -m worker.cli
 ready := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check bench torture train finetune audit sbom lock clean
+.PHONY: help setup demo run test check bench torture fuzz train finetune audit sbom lock clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
@@ -42,6 +42,10 @@ bench: $(ready) ## Round trip, journal, footprint, voice, sessions, throughput
 
 torture: $(ready) ## Kill daemon, engine and broker 200 times under load; ARGS="--seed 2"
 	$(python) bench/torture.py $(ARGS)
+
+fuzz: $(ready) ## A million inputs at every door; ARGS="--inputs 20000000" for longer
+	-$(python) -m pip install --quiet --disable-pip-version-check --group fuzz
+	$(python) bench/fuzz.py $(ARGS)
 
 train: $(ready) ## Rebuild the router's trained file and its report, bit for bit
 	$(python) -m pip install --quiet --disable-pip-version-check --group train
