@@ -7,6 +7,7 @@ outcome for a task is that of the mode the router chose.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -32,12 +33,20 @@ Strategy: TypeAlias = Literal["never", "always", "auto"]
 MODES: dict[Strategy, Mode] = {"never": Mode.NO_THINK, "always": Mode.THINK}
 
 
+FIRST_TOKENS = 8
+"""Of an answer: after so many an escalation would have to decide."""
+
+
 class EngineLost(Exception):
     """The engine went down while it was being measured."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What one task in one mode came to. `seconds` is from its start to its end, in company."""
+    """What one task in one mode came to. `seconds` is from its start to its end, in company.
+
+    `least_sure` is the lowest probability among the answer's first tokens, and `first_tokens` how
+    many they were: what an escalation could go by.
+    """
 
     task: str
     category: str
@@ -48,6 +57,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     completion_tokens: int
     seconds: float
     thought_end: ThoughtEnd
+    least_sure: float = 1.0
+    first_tokens: int = 0
 
 
 class _Running(Struct):
@@ -154,7 +165,7 @@ class Examiner:
                 messages=[{"role": one.role, "content": one.content} for one in task.messages],
                 mode=mode,
                 budget_tokens=budget_tokens,
-                sampling=Sampling(temperature=0.0),
+                sampling=Sampling(temperature=0.0, logprobs=True),
                 tools=list(task.tools),
                 owner=f"task {row}",
             )
@@ -163,6 +174,7 @@ class Examiner:
 
     def _outcome(self, running: _Running, done: Done) -> Outcome:
         task, text = running.task, running.texts.get(Kind.ANSWER, "").strip()
+        first = done.logprobs[:FIRST_TOKENS]
         calls = [msgspec.json.decode(call["function"]["arguments"]) for call in done.tool_calls]
         return Outcome(
             task=task.id,
@@ -174,6 +186,8 @@ class Examiner:
             completion_tokens=done.completion_tokens,
             seconds=self._clock() - running.begun,
             thought_end=done.thought_end,
+            least_sure=math.exp(min((one.logprob for one in first), default=0.0)),
+            first_tokens=len(first),
         )
 
 
