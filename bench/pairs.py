@@ -6,10 +6,9 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -17,6 +16,9 @@ from rig import Daemon, Mosquitto, Wire
 
 from worker.engine import hub
 from worker.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PATIENCE_S = 120
 

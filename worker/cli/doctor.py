@@ -10,7 +10,7 @@ import typer
 
 from worker.cli import EXIT_FAILED
 from worker.cli.options import ConfigFile
-from worker.doctor import broker, machine, model
+from worker.doctor import broker, machine, model, sockets
 from worker.doctor.finding import Finding, Level, ok, problem
 from worker.settings import SettingsError, load
 
@@ -55,6 +55,7 @@ def _checks(config: ConfigFile) -> Iterator[Finding]:
     yield from model.model(settings.model.name, settings.model.path, settings.data_dir)
     yield from machine.blas()
     yield from broker.broker(settings)
+    yield from sockets.connections(settings)
 
 
 def _print(finding: Finding) -> None:
