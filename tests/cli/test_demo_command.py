@@ -32,8 +32,8 @@ def test_it_ends_by_itself_and_says_how_to_go_on(shown):
         "A voice command",
         "The same command, as strict JSON",
         "A factory's question over a table of readings",
-        "An assistant, first turn: think",
-        "The same conversation, second turn: don't",
+        "A sum, without a thought",
+        "The same conversation, with one: thinking pays",
     ],
 )
 def test_it_plays_every_scene(scene, shown):
@@ -42,6 +42,10 @@ def test_it_plays_every_scene(scene, shown):
 
 def test_it_shows_the_strict_json_that_the_command_means(shown):
     assert '"brightness":30' in shown.stdout.replace(" ", "").replace("\n", "")
+
+
+def test_with_a_thought_the_sum_is_right(shown):
+    assert "282" in shown.stdout.partition("with one: thinking pays")[2]
 
 
 def test_it_says_which_mode_was_chosen_and_why(shown):

@@ -95,18 +95,18 @@ _SCENES = (
     ),
     _Scene(
         "A factory's question over a table of readings",
-        "Why is a machine over a limit, and what should the shift leader check first?",
-        {"context": {"readings": _READINGS}, "thinking_budget": 80, "max_tokens": 160},
+        "Which machine is over a limit, and what should be checked first?",
+        {"context": {"readings": _READINGS}},
     ),
     _Scene(
-        "An assistant, first turn: think",
-        "Why does ice float on water? /think",
-        {"session": "demo", "thinking_budget": 80, "max_tokens": 130},
+        "A sum, without a thought",
+        "What is 47 times 6? /no_think",
+        {"session": "demo"},
     ),
     _Scene(
-        "The same conversation, second turn: don't",
-        "Thanks! Now say that in one short sentence for a child. /no_think",
-        {"session": "demo", "max_tokens": 40},
+        "The same conversation, with one: thinking pays",
+        "What is 47 times 6? /think",
+        {"session": "demo"},
     ),
 )
 
@@ -116,8 +116,8 @@ def demo() -> None:
     console = Console(highlight=False, soft_wrap=True)
     settings = load()
     console.print(
-        "An embedded MQTT broker, the daemon, and SmolLM2-135M: the smallest model that shows how "
-        "all of it works, and no match for Qwen3-4B in what it says."
+        "An embedded MQTT broker, the daemon, and SmolLM2-135M, taught to think: the smallest "
+        "model that shows how all of it works, and no match for Qwen3-4B in what it says."
     )
     prepare_embedded(console, settings.data_dir)
     with tempfile.TemporaryDirectory(prefix="thinkq-demo-") as folder:
