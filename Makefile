@@ -51,7 +51,7 @@ train: $(ready) ## Rebuild the router's trained file and its report, bit for bit
 	$(python) -m pip install --quiet --disable-pip-version-check --group train
 	$(python) -m bench.router.train
 
-finetune: $(ready) ## Train the embedded model's adapter anew and write its card; an hour and a half
+finetune: $(ready) ## Train the embedded model's adapter anew and write its card; two hours
 	$(python) -m pip install --quiet --disable-pip-version-check --group finetune
 	$(python) -m bench.dualmode.recipe
 

@@ -2,7 +2,7 @@
 
     python -m bench.dualmode.recipe [--folder build/dualmode]
 
-Needs the packages of the `finetune` group. Takes about an hour and a half on two cores with matrix
+Needs the packages of the `finetune` group. Takes about two hours on two cores with matrix
 units, and up to 14 GB of memory; a run that was stopped goes on where it was.
 """
 
@@ -19,8 +19,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 CARD = ROOT / "docs" / "embedded-model.md"
 CARD_TEMPLATE = Path(__file__).with_name("card.md")
-EXAMPLES = 34_000
-TOKENS = 3_300_000
+EXAMPLES = 62_000
+TOKENS = 6_000_000
 
 
 def main() -> None:

@@ -18,10 +18,14 @@ TOOL = {
     "type": "function",
     "function": {
         "name": "control_device",
-        "description": "Do something with a device.",
+        "description": "Control one device of the home",
         "parameters": {
             "type": "object",
-            "properties": {"device": {"type": "string"}, "action": {"type": "string"}},
+            "properties": {
+                "device": {"type": "string"},
+                "action": {"type": "string"},
+                "value": {},
+            },
             "required": ["device", "action"],
         },
     },
@@ -102,7 +106,8 @@ def test_what_the_home_does_not_have_is_refused(generation):
 
 
 def test_a_tool_is_called_with_its_arguments(generation):
-    _, _, done = ask(generation, "Turn on the office fan.", tools=[TOOL])
+    home = "You control a home.\nDevices: kitchen lamp, office fan, hall blind."
+    _, _, done = ask(generation, "Turn on the office fan.", system=home, tools=[TOOL])
     (call,) = done.tool_calls
     assert call["function"]["name"] == "control_device"
     assert json.loads(call["function"]["arguments"])["device"] == "office fan"
