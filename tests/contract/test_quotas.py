@@ -98,10 +98,11 @@ def test_rules_are_read_again_at_sighup_and_what_runs_goes_on(wire, ruled):
     assert answer(hasty, "one")
     assert answer(hasty, "two")
     path = ruled.folder / "thinkq.toml"
-    path.write_text(path.read_text().replace("requests_per_minute = 2", "requests_per_minute = 9"))
+    changed = path.read_text().replace("requests_per_minute = 2", "requests_per_minute = 9")
+    path.write_text(f"{changed}\n[thinking]\ndefault_mode = 'think'\n")
     ruled.process.send_signal(signal.SIGHUP)
     wait_in_log(ruled, "settings_read_again")
-    assert answer(hasty, "three")
+    assert answer(hasty, "three")["mode"] == "think"
     cancel(kitchen, running)
     assert body_of(final_of(kitchen, running))["finish_reason"] == "cancelled"
 

@@ -72,8 +72,8 @@ def test_a_wrong_field_is_named(body, field):
     assert caught.value.field == field
 
 
-def test_an_unknown_operation_is_told_the_four():
-    with pytest.raises(BadRequest, match="cancel, forget, resume, status"):
+def test_an_unknown_operation_is_told_those_there_are():
+    with pytest.raises(BadRequest, match="cancel, feedback, forget, resume, status"):
         decode({"op": "explode"})
 
 

@@ -61,10 +61,19 @@ class Choice:
         self._load = load
         self._quota_of = quota_of
 
-    def use(self, router: Router, presets: Presets) -> None:
-        """Judge with another router and other presets from now on."""
+    def use(
+        self,
+        router: Router,
+        presets: Presets,
+        *,
+        default_mode: Literal["auto", "think", "no_think"],
+        budget_tokens: int | None,
+    ) -> None:
+        """Choose by another router and other settings from now on."""
         self._router = router
         self._presets = presets
+        self._default_mode = default_mode
+        self._budget_tokens = budget_tokens
 
     def submission(self, job: Job, now: float) -> Submit:
         """Return what the engine shall run for a job; the mode, once chosen, stays.

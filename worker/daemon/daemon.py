@@ -232,7 +232,14 @@ class Daemon:
     def _look_again(self) -> None:
         """Take up what commands beside us have changed, and the rules of the settings."""
         self._read_settings_again()
-        self._choice.use(router(self._settings), presets(self._settings))
+        thinking = self._settings.thinking
+        self._choice.use(
+            router(self._settings),
+            presets(self._settings),
+            default_mode=thinking.default_mode,
+            budget_tokens=thinking.budget_tokens,
+        )
+        self._delivery.show_reasoning = thinking.publish_reasoning
         self._access.use(rules(self._settings))
         self._take_replayed()
 
