@@ -3,7 +3,7 @@
 import sqlite3
 
 import pytest
-from exchange import STUB, answer, begin, cancel, final_of, nothing_more, wait_in_log
+from exchange import STUB, answer, begin, cancel, control, final_of, nothing_more, wait_in_log
 from rig import Daemon
 
 CURIOUS = "[thinking]\ncounterfactuals = true\ncounterfactuals_idle_s = 0.3\n"
@@ -22,6 +22,11 @@ def kept(daemon):
         return connection.execute("SELECT think, verdict FROM example").fetchall()
 
 
+def clients_of_examples(daemon):
+    with sqlite3.connect(daemon.folder / "data" / "journal.sqlite") as connection:
+        return connection.execute("SELECT client FROM example").fetchall()
+
+
 def test_an_answered_request_is_tried_and_nobody_hears_of_it(client_of, curious):
     client = client_of(curious)
     answer(client, "Turn on the light.")
@@ -36,6 +41,19 @@ def test_what_a_client_has_decided_itself_is_not_tried(client_of, curious):
     answer(client, "Turn off the light.")
     wait_in_log(curious, "counterfactual")
     assert len(kept(curious)) == 1
+
+
+def test_what_was_forgotten_is_not_tried(client_of, curious):
+    private, other = client_of(curious), client_of(curious)
+    answer(private, "Turn on the light.")
+    control(private, {"op": "forget"})
+    answer(other, "Turn off the light.")
+    wait_in_log(curious, '"event": "counterfactual"')
+    assert private.name not in [name for (name,) in clients_of_examples(curious)]
+    assert not any(
+        '"event": "counterfactual"' in line and private.name in line
+        for line in curious.log.read_text().splitlines()
+    )
 
 
 def test_a_request_that_arrives_stops_it(client_of, curious):

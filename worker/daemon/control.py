@@ -139,6 +139,8 @@ class Control:
                 self._jobs.stop(job, "cancelled")
         if self._jobs.engine is not None:
             self._jobs.engine.forget()
+        if self._jobs.idle_work is not None:
+            self._jobs.idle_work.forget(control.client)
         forgotten = await self._journal.forget(control.client, control.session)
         await self._confirm(control, session=control.session, forgotten=forgotten)
 

@@ -76,6 +76,12 @@ class Counterfactuals:
             self._jobs.engine.cancel(Cancel(self._row, "cancelled"))
         self._finish(whole=False)
 
+    def forget(self, client: str) -> None:
+        """Let go of all that a client has asked."""
+        self.interrupt()
+        kept = [one for one in self._waiting if one[0].request.client != client]
+        self._waiting = deque(kept, maxlen=KEPT)
+
     def event(self, event: RowEvent) -> None:
         """Hear what the engine says of rows that are no job's."""
         if event.row != self._row:
