@@ -26,6 +26,7 @@ def main() -> None:
     rows = [json.loads(line) for line in arguments.answers.read_text().splitlines()]
     count = len(rows) // 3
     never, always, auto = rows[:count], rows[count : 2 * count], rows[2 * count :]
+    auto = [never[i] if one["escalated"] else one for i, one in enumerate(auto)]
     base = right(auto)
     print(f"{count} tasks; never {right(never):.1%}, always {right(always):.1%}, auto {base:.1%}")
     print(f"auto takes {sum(one['completion_tokens'] for one in auto) / count:.1f} tokens a task")

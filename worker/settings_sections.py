@@ -199,6 +199,13 @@ class Thinking(_Section):
     counterfactuals_idle_s: Seconds = Field(
         default=60, description="Seconds that nobody must have waited before."
     )
+    escalate_below: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Take an answer back and think after all where one of its first tokens was "
+        "less probable; 0 never, nothing: as was measured for the model, which may be never.",
+    )
     client_presets: dict[Name, PresetName] = Field(
         default_factory=dict, description="The preset of a client; before its lane's."
     )

@@ -4,13 +4,16 @@
 
 Writes `OUT/control.json`, the control tokens and the pieces their rows begin with, and
 `OUT/train.npz`: `tokens`, all examples behind one another; `starts`, where each begins;
-`targets`, how many tokens at the end of each are to be learned (the prompt is not).
+`targets`, how many tokens at the end of each are to be learned (the prompt is not); `prose`,
+rows of plain English, on which the model is to stay as it was: its own talk, and the language
+reference that comes with Python.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import pydoc_data.topics
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -24,6 +27,9 @@ from worker.domain.messages import Mode
 
 SHARES = ((numbers, 0.29), (machines, 0.13), (stories, 0.18), (homes, 0.29), (talk, 0.11))
 """Which part of all examples comes from which module."""
+
+PROSE_TOKENS = 256
+"""The length of a row of prose."""
 
 THOUGHT_SHARE = {"home": 0.3, "talk": 0.35}
 """How often an example of a category is seen with its thought; 0.68 for those to be worked out."""
@@ -72,6 +78,20 @@ class Encoder:
             (number,) = self._writer.literal(name)
             found[number] = self._writer.literal(name.replace("<", "< ").replace(">", " >"))
         return found
+
+    def prose(self) -> np.ndarray:
+        """Return plain English as token ids, of shape (rows, PROSE_TOKENS)."""
+        own = "\n\n".join(
+            json.loads(line)["answer"] for line in talk.REPLIES.open(encoding="utf-8")
+        )
+        reference = "\n\n".join(
+            " ".join(paragraph.split())
+            for topic in pydoc_data.topics.topics.values()
+            for paragraph in topic.split("\n\n")
+        )
+        tokens = self._writer.literal(f"{own}\n\n{reference}")
+        rows = len(tokens) // PROSE_TOKENS
+        return np.array(tokens[: rows * PROSE_TOKENS], np.uint16).reshape(rows, PROSE_TOKENS)
 
     def __call__(self, rng: Random, example: Example) -> tuple[list[int], list[int]]:
         """Return prompt and target of an example, in a mode drawn for it."""
@@ -153,6 +173,7 @@ def main() -> None:
         tokens=np.array(tokens, np.uint16),
         starts=np.array(starts),
         targets=np.array(targets),
+        prose=encode.prose(),
     )
     lengths = [end - begin for begin, end in pairwise(starts)]
     print(f"{arguments.examples} examples, {len(tokens)} tokens, {sum(targets)} to be learned,")

@@ -6,18 +6,10 @@ import json
 from random import Random
 from typing import Any
 
-from bench.dualmode.example import WORDS, Example, Side, of_side, pick
-from bench.dualmode.house import (
-    AFTER,
-    BEFORE,
-    CLASSES,
-    COLOURS,
-    LIGHTS,
-    PEOPLE,
-    PHRASES,
-    ROOMS,
-    SIMPLE,
-)
+from bench.dualmode import devices
+from bench.dualmode.devices import Device
+from bench.dualmode.example import Example, Side, pick
+from bench.dualmode.house import AFTER, BEFORE, COLOURS, PHRASES
 
 ACTIONS_SYSTEM = [
     'You control a home. Reply with JSON only: {"actions": [{"device", "action", "value"}]}, or with "error" if a device does not exist.',
@@ -45,16 +37,18 @@ TOOL = {
 
 def command(rng: Random, side: Side) -> Example:
     """One action, or two or three."""
-    home = _home(rng, side)
+    home = devices.home(rng, side)
     count = rng.choice((1, 1, 1, 2, 2, 3))
     parts = [_action(rng, side, device) for device in rng.sample(home, count)]
     text = _spoken(rng, side, [phrase for phrase, _ in parts])
     actions = [action for _, action in parts]
-    return _json(rng, side, home, text, actions, f"{count} action{'s' if count > 1 else ''}")
+    return _json(
+        rng, side, devices.names(home), text, actions, f"{count} action{'s' if count > 1 else ''}"
+    )
 
 
 def timed(rng: Random, side: Side) -> Example:
-    home = _home(rng, side)
+    home = devices.home(rng, side)
     phrase, action = _action(rng, side, rng.choice(home))
     kind = rng.choice(("at", "in", "for"))
     minutes = rng.randint(2, 59)
@@ -67,11 +61,11 @@ def timed(rng: Random, side: Side) -> Example:
         when, extra = f"for {minutes} minutes", {"for_minutes": minutes}
     orders = ["{p} {w}", "{w}, {p}"] if side is Side.TRAIN else ["{w} {p}"]
     text = _spoken(rng, side, [rng.choice(orders).format(p=phrase, w=when)])
-    return _json(rng, side, home, text, [action | extra], "timed", timed=True)
+    return _json(rng, side, devices.names(home), text, [action | extra], "timed", timed=True)
 
 
 def condition(rng: Random, side: Side) -> Example:
-    home = _home(rng, side)
+    home = devices.home(rng, side)
     phrase, action = _action(rng, side, rng.choice(home))
     what, unit, low, high, words = rng.choice((
         ("outside temperature", "C", -5, 35, ("warmer", "colder", "outside", "degrees")),
@@ -91,13 +85,20 @@ def condition(rng: Random, side: Side) -> Example:
     state = f"State: {what} {now} {unit}."
     thought = f"{now} {'>' if now > limit else '<'} {limit}, {'so yes' if met else 'so no'}. "
     return _json(
-        rng, side, home, text, [action] if met else [], "condition", state=state, before=thought
+        rng,
+        side,
+        devices.names(home),
+        text,
+        [action] if met else [],
+        "condition",
+        state=state,
+        before=thought,
     )
 
 
 def everywhere(rng: Random, side: Side) -> Example:
-    home = _home(rng, side)
-    lights = [device for device in home if _kind(device) in LIGHTS]
+    home = devices.home(rng, side)
+    lights = [device for device in home if device.group == "light"]
     if len(lights) < 2:
         return everywhere(rng, side)
     on = rng.random() < 0.3
@@ -125,23 +126,25 @@ def everywhere(rng: Random, side: Side) -> Example:
             ),
             "turn_on",
         )
-    actions = [{"device": device, "action": action} for device in lights]
-    return _json(rng, side, home, _spoken(rng, side, [wording]), actions, "everywhere")
+    actions = [{"device": light.name, "action": action} for light in lights]
+    return _json(
+        rng, side, devices.names(home), _spoken(rng, side, [wording]), actions, "everywhere"
+    )
 
 
 def missing(rng: Random, side: Side) -> Example:
-    home = _home(rng, side)
+    home = devices.home(rng, side)
     while True:
         # Often a room that is there with a device that is not, or the other way round.
-        room = rng.choice((_room(rng, side), _room_of(rng.choice(home))))
-        kind = rng.choice((pick(rng, side, list(CLASSES)), _kind(rng.choice(home))))
-        device = f"{room} {kind}"
-        if device not in home and not any(_like(device, other) for other in home):
+        room = rng.choice((devices.room(rng, side), rng.choice(home).room))
+        make = rng.choice((devices.light, devices.simple))
+        device = rng.choice((make(rng, side, room), rng.choice(home)._replace(room=room)))
+        if not any(devices.alike(device, other) for other in home):
             break
     phrase, _ = _action(rng, side, device)
     text = _spoken(rng, side, [phrase])
-    system = _system(rng, side, home, "")
-    answer = _dump({"error": f"no {device}"})
+    system = _system(rng, side, devices.names(home), "")
+    answer = _dump({"error": f"no {device.name}"})
     return Example(
         category="home",
         kind="missing",
@@ -150,12 +153,12 @@ def missing(rng: Random, side: Side) -> Example:
         answer=answer,
         expected=answer,
         check="json",
-        thought=f"{device}: not in the list.",
+        thought=f"{device.name}: not in the list.",
     )
 
 
 def tool_call(rng: Random, side: Side) -> Example:
-    home = _home(rng, side)
+    home = devices.home(rng, side)
     parts = [_action(rng, side, device) for device in rng.sample(home, rng.choice((1, 2, 2)))]
     text = _spoken(rng, side, [phrase for phrase, _ in parts])
     calls = tuple({"name": "control_device", "arguments": action} for _, action in parts)
@@ -165,7 +168,7 @@ def tool_call(rng: Random, side: Side) -> Example:
         question=text,
         calls=calls,
         answer="",
-        system=f"You control a home.\nDevices: {', '.join(home)}.",
+        system=f"You control a home.\n{_listed(devices.names(home))}",
         tools=(TOOL,),
         check="json",
         expected=json.dumps([call["arguments"] for call in calls]),
@@ -177,7 +180,7 @@ def flat(rng: Random, side: Side) -> Example:
     """One command with the fields that the system prompt names, after an example of it."""
 
     def one() -> tuple[str, dict[str, Any]]:
-        room, light = _room(rng, side), pick(rng, side, LIGHTS)
+        room, light, _ = devices.light(rng, side, devices.room(rng, side))
         on, percent = rng.random() < 0.75, rng.randint(1, 100)
         if on:
             text = rng.choice(
@@ -257,7 +260,7 @@ def confirmed(rng: Random, side: Side) -> Example:
     ]
 
     def one() -> tuple[str, str]:
-        room = _room(rng, side)
+        room = devices.room(rng, side)
         if rng.random() < 0.35:
             light, percent = rng.choice(("light", "lamp")), rng.randint(1, 20) * 5
             verb = rng.choice(
@@ -290,61 +293,13 @@ def confirmed(rng: Random, side: Side) -> Example:
     )
 
 
-GENERATORS = [(command, 22), (timed, 7), (condition, 6), (everywhere, 4), (missing, 6), (tool_call, 7), (flat, 6),
+GENERATORS = [(command, 20), (timed, 7), (condition, 8), (everywhere, 6), (missing, 7), (tool_call, 8), (flat, 7),
               (confirmed, 3), (chinese, 2)]  # fmt: skip
 HELD_OUT_KINDS: list[Any] = []
 
 
-def _room(rng: Random, side: Side) -> str:
-    """Return a room that is often one a model has not seen in this place: names must be copied."""
-    style = rng.random()
-    if style < 0.45:
-        return pick(rng, side, ROOMS)
-    if style < 0.75:
-        return rng.choice(("{}", "{} room", "{} hall", "{} corner")).format(pick(rng, side, WORDS))
-    if style < 0.85:
-        return f"{pick(rng, side, PEOPLE)}'s room"
-    return f"{rng.choice(('room', 'zone', 'hall', 'floor', 'unit', 'suite'))} {rng.randint(1, 99)}"
-
-
-def _home(rng: Random, side: Side) -> list[str]:
-    home: list[str] = []
-    for _ in range(rng.randint(3, 5)):
-        room = _room(rng, side)
-        kinds = rng.sample(of_side(side, SIMPLE), rng.randint(1, 2))
-        if rng.random() < 0.8:
-            kinds.append(pick(rng, side, LIGHTS))
-        for kind in kinds:
-            device = f"{room} {kind}"
-            if not any(_like(device, other) for other in home):
-                home.append(device)
-    home = home[:9]
-    rng.shuffle(home)
-    return home
-
-
-def _kind(device: str) -> str:
-    return next(kind for kind in _BY_LENGTH if device.endswith(f" {kind}"))
-
-
-def _room_of(device: str) -> str:
-    return device.removesuffix(f" {_kind(device)}")
-
-
-def _like(name: str, other: str) -> bool:
-    """Tell whether two devices could be meant by the same words."""
-    kinds = (_kind(name), _kind(other))
-    rooms = (_room_of(name), _room_of(other))
-    same_room = rooms[0] == rooms[1] or rooms[0] in other or rooms[1] in name
-    same_kind = CLASSES[kinds[0]] == CLASSES[kinds[1]] and CLASSES[kinds[0]] != "switch"
-    return same_room and (same_kind or kinds[0] in kinds[1] or kinds[1] in kinds[0])
-
-
-_BY_LENGTH = sorted(CLASSES, key=len, reverse=True)
-
-
-def _action(rng: Random, side: Side, device: str) -> tuple[str, dict[str, Any]]:
-    kind = _kind(device)
+def _action(rng: Random, side: Side, device: Device) -> tuple[str, dict[str, Any]]:
+    room, kind, group = device
     value: Any = None
     verb = rng.choice(
         {
@@ -356,23 +311,22 @@ def _action(rng: Random, side: Side, device: str) -> tuple[str, dict[str, Any]]:
             "fan": ("turn_on", "turn_off", "speed"),
             "player": ("turn_on", "turn_off", "volume"),
             "switch": ("turn_on", "turn_off"),
-        }[CLASSES[kind]]
+        }[group]
     )
     value = {
         "brightness": rng.randint(1, 100), "position": rng.randint(0, 20) * 5,
         "temperature": rng.randint(15, 26), "speed": rng.randint(1, 5), "volume": rng.randint(1, 40),
         "color": pick(rng, side, COLOURS),
     }.get(verb)  # fmt: skip
-    room = _room_of(device)
     named = "'" in room or room[-1].isdigit()
     spoken = rng.choice(
         (
-            device if named else f"the {device}",
+            device.name if named else f"the {device.name}",
             f"the {kind} in {room}" if named else f"the {kind} in the {room}",
         )
     )
     phrase = pick(rng, side, PHRASES[verb]).format(d=spoken, v=value)
-    action: dict[str, Any] = {"device": device}
+    action: dict[str, Any] = {"device": device.name}
     action["action"] = verb if value is None else "color" if verb == "color" else "set"
     if value is not None:
         action["value"] = value
@@ -394,9 +348,11 @@ def _spoken(rng: Random, side: Side, phrases: list[str]) -> str:
 
 
 def _system(rng: Random, side: Side, home: list[str], state: str) -> str:
-    return f"{pick(rng, side, ACTIONS_SYSTEM)}\nDevices: {', '.join(home)}." + (
-        f"\n{state}" if state else ""
-    )
+    return f"{pick(rng, side, ACTIONS_SYSTEM)}\n{_listed(home)}" + (f"\n{state}" if state else "")
+
+
+def _listed(home: list[str]) -> str:
+    return f"Devices: {', '.join(home)}."
 
 
 def _thought(actions: list[dict[str, Any]]) -> str:

@@ -203,6 +203,28 @@ def margin(rng: Random, side: Side) -> Example:
     )  # fmt: skip
 
 
+def highest_reading(rng: Random, side: Side) -> Example:
+    """Which machine has the highest or lowest reading."""
+    machines = _machines(rng, side)
+    name = rng.choice(sorted(READINGS))
+    unit, low, high = READINGS[name]
+    values = rng.sample(range(low, high + 12), 3)
+    top = rng.random() < 0.6
+    best = max(values) if top else min(values)
+    asks = [
+        "{n}: {l}. Which machine has the {w} {n}?",
+        "{l}. Where is the {n} {w}?",
+        "The {n} was read at three machines: {l}. Which one is {w}?",
+        "Readings of the {n}: {l}. At which machine is it {w}?",
+    ]
+    listed = ", ".join(f"{m} {v} {unit}" for m, v in zip(machines, values, strict=True))
+    word = rng.choice(("highest", "largest") if top else ("lowest", "smallest"))
+    chosen = machines[values.index(best)]
+    steps = [f"{', '.join(map(str, values))}: {'max' if top else 'min'} {best}, that is {chosen}"]
+    question = pick(rng, side, asks).format(n=name, l=listed, w=word)
+    return _named("highest reading", question, steps, chosen, machines)
+
+
 def worst_machine(rng: Random, side: Side) -> Example:
     """A kind that is held out: which machine is furthest over one limit."""
     machines = _machines(rng, side)
@@ -215,7 +237,8 @@ def worst_machine(rng: Random, side: Side) -> Example:
     return _named("worst machine", question, steps, worst, machines)
 
 
-GENERATORS = [(table, 5), (over_limit, 7), (in_range, 5), (diagnosis, 7), (trend, 3), (margin, 3)]
+GENERATORS = [(table, 5), (over_limit, 7), (in_range, 5), (diagnosis, 7), (trend, 3), (margin, 3),
+              (highest_reading, 4)]  # fmt: skip
 HELD_OUT_KINDS = [worst_machine]
 
 

@@ -6,7 +6,7 @@ from random import Random
 
 from bench.dualmode.example import Example, Side, number, of_side, pick, words
 from bench.dualmode.steps import add, divide, multiply, subtract
-from bench.dualmode.times import between, day_of_month, earlier, later, weekday
+from bench.dualmode.times import between, day_of_month, earlier, hours_back, later, weekday
 
 THINGS = """\
 red,green,blue,north,south,east,west,first,second,third,small,large,front,back,upper,lower,left,right,inner,outer,
@@ -116,6 +116,42 @@ def three_terms(rng: Random, side: Side) -> Example:
     thought = f"{add(a, b)}. {add(a + b, c)}"
     return number(
         "arithmetic", "three terms", pick(rng, side, asks).format(a=a, b=b, c=c), thought, a + b + c
+    )
+
+
+def product_less(rng: Random, side: Side) -> Example:
+    a, b = rng.randint(11, 60), rng.randint(3, 9)
+    c = rng.randint(3, a * b - 1)
+    asks = [
+        "What is {a} * {b} - {c}?",
+        "Compute {a} times {b}, minus {c}.",
+        "Multiply {a} by {b} and subtract {c}.",
+        "Take {c} away from {a} times {b}.",
+    ]
+    return number(
+        "arithmetic",
+        "product less number",
+        pick(rng, side, asks).format(a=a, b=b, c=c),
+        f"{multiply(a, b)}. {subtract(a * b, c)}",
+        a * b - c,
+    )
+
+
+def less_twice(rng: Random, side: Side) -> Example:
+    b, c = rng.randint(11, 199), rng.randint(11, 199)
+    a = b + c + rng.randint(5, 300)
+    asks = [
+        "What is {a} - {b} - {c}?",
+        "From {a} take {b} and {c}.",
+        "Subtract {b} and then {c} from {a}.",
+        "Start at {a}, go down {b}, then down {c}. Where are you?",
+    ]
+    return number(
+        "arithmetic",
+        "less twice",
+        pick(rng, side, asks).format(a=a, b=b, c=c),
+        f"{subtract(a, b)}. {subtract(a - b, c)}",
+        a - b - c,
     )
 
 
@@ -267,6 +303,26 @@ def fact(rng: Random, side: Side) -> Example:
     )
 
 
+def even(rng: Random, side: Side) -> Example:
+    a = rng.randint(1, 199)
+    asked = rng.choice(("even", "odd"))
+    asks = [
+        "Is {a} {q}?",
+        "{a}: {q} or not?",
+        "Is the number {a} {q}, yes or no?",
+        "Would you call {a} {q}?",
+    ]
+    real = "odd" if a % 2 else "even"
+    return words(
+        "comparing",
+        "even",
+        pick(rng, side, asks).format(a=a, q=asked),
+        f"{a} ends in {a % 10}, {real}",
+        "yes" if asked == real else "no",
+        ["yes", "no"],
+    )
+
+
 def decimals(rng: Random, side: Side) -> Example:
     whole = rng.randint(0, 40)
     a = f"{whole}.{rng.randint(1, 9)}"
@@ -353,6 +409,41 @@ def who_has_most(rng: Random, side: Side) -> Example:
     )
 
 
+def ends_together(rng: Random, side: Side) -> Example:
+    values = rng.sample(range(10, 200), rng.randint(3, 5))
+    asks = [
+        "What is the sum of the largest and the smallest of {v}?",
+        "Add the smallest and the largest of {v}.",
+        "Of {v}, what do the highest and the lowest number make together?",
+        "Take the biggest and the smallest of {v}; what is their sum?",
+    ]
+    big, small = max(values), min(values)
+    return number(
+        "comparing",
+        "ends together",
+        pick(rng, side, asks).format(v=", ".join(map(str, values))),
+        f"max {big}, min {small}. {add(big, small)}",
+        big + small,
+    )
+
+
+def pair_difference(rng: Random, side: Side) -> Example:
+    a, b = rng.sample(range(10, 300), 2)
+    asks = [
+        "What is the difference between {a} and {b}?",
+        "How far apart are {a} and {b}?",
+        "By how much do {a} and {b} differ?",
+        "How large is the gap between {a} and {b}?",
+    ]
+    return number(
+        "comparing",
+        "difference",
+        pick(rng, side, asks).format(a=a, b=b),
+        f"max {max(a, b)}, min {min(a, b)}. {subtract(max(a, b), min(a, b))}",
+        abs(a - b),
+    )
+
+
 def difference(rng: Random, side: Side) -> Example:
     """A kind that is held out: how far the ends of a list are apart."""
     values = rng.sample(range(10, 200), 4)
@@ -364,6 +455,7 @@ def difference(rng: Random, side: Side) -> Example:
 GENERATORS = [
     (addition, 5), (subtraction, 5), (multiplication, 6), (division, 4), (two_steps, 4), (three_terms, 3),
     (larger_unit, 3), (smaller_unit, 3), (mixed_unit, 3), (later, 5), (between, 5), (weekday, 3), (day_of_month, 3),
-    (largest, 4), (compared, 6), (fact, 3), (decimals, 3), (ordering, 4), (who_has_most, 3),
+    (largest, 4), (compared, 5), (fact, 3), (decimals, 3), (ordering, 4), (who_has_most, 4),
+    (product_less, 3), (less_twice, 2), (ends_together, 2), (pair_difference, 2), (even, 2), (hours_back, 2),
 ]  # fmt: skip
 HELD_OUT_KINDS = [subtract_product, earlier, difference]

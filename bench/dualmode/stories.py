@@ -137,6 +137,32 @@ def energy(rng: Random, side: Side) -> Example:
     return _story(rng, side, asks, "energy", steps, w * h * d, unit=" watt hours", w=w, h=h, d=d)
 
 
+def fewer(rng: Random, side: Side) -> Example:
+    """Two people, of whom one has more or less."""
+    first, second = rng.sample(of_side(side, NAMES), 2)
+    a, b = rng.randint(20, 99), rng.randint(2, 19)
+    more = rng.random() < 0.5
+    asks = [
+        "{x} has {a} {g}. {y} has {b} {w}. How many {g} does {y} have?",
+        "{x} counts {a} {g} and {y} {b} {w}. How many {g} are {y}'s?",
+        "{x} is {a} years old. {y} is {b} years {o}. How old is {y}?",
+        "If {x} has {a} {g} and {y} {b} {w}, how many has {y}?",
+    ]
+    question = pick(rng, side, asks).format(
+        x=first, y=second, a=a, b=b, g=pick(rng, side, GOODS), w="more" if more else "fewer",
+        o="older" if more else "younger",
+    )  # fmt: skip
+    value = a + b if more else a - b
+    return Example(
+        category="stories",
+        kind="fewer",
+        question=question,
+        thought=f"{add(a, b) if more else subtract(a, b)}.",
+        answer=str(value),
+        expected=str(value),
+    )
+
+
 def ages(rng: Random, side: Side) -> Example:
     """A kind that is held out: a difference that is carried over to a third person."""
     first, second = rng.sample(of_side(side, NAMES), 2)
@@ -261,7 +287,8 @@ def counting(rng: Random, side: Side) -> Example:
         "{v}: how many are {w} {x}?",
     ]
     hits = [value for value in values if (value > limit if over else value < limit)]
-    thought = _counted(values, hits)
+    compared = [f"{value} {_sign(value, limit)} {limit}" for value in values]
+    thought = _counted(values, hits, compared)
     return Example(
         category="logic",
         kind="counting",
@@ -284,24 +311,28 @@ def parity(rng: Random, side: Side) -> Example:
         answer=str(len(hits)),
         expected=str(len(hits)),
         question=f"How many of {', '.join(map(str, values))} are even?",
-        thought=_counted(values, hits),
+        thought=_counted(values, hits, list(map(str, values))),
     )
 
 
 GENERATORS = [
     (gain_and_loss, 5), (packs, 5), (cost, 5), (sharing, 3), (speed, 3), (duration, 3), (energy, 3),
-    (tallest, 5), (rule, 5), (divisible, 3), (counting, 4),
+    (fewer, 4), (tallest, 5), (rule, 5), (divisible, 3), (counting, 5),
 ]  # fmt: skip
 HELD_OUT_KINDS = [ages, parity]
 
 
-def _counted(values: list[int], hits: list[int]) -> str:
+def _counted(values: list[int], hits: list[int], said: list[str]) -> str:
     """Go through the values one by one, counting aloud."""
-    count, said = 0, []
-    for value in values:
+    count, steps = 0, []
+    for value, words in zip(values, said, strict=True):
         count += value in hits
-        said.append(f"{value} {f'yes {count}' if value in hits else 'no'}")
-    return f"{', '.join(said)}. That is {count}."
+        steps.append(f"{words} {f'yes {count}' if value in hits else 'no'}")
+    return f"{', '.join(steps)}. That is {count}."
+
+
+def _sign(value: int, limit: int) -> str:
+    return "=" if value == limit else ">" if value > limit else "<"
 
 
 def _story(rng, side, asks, kind, steps, value, *, unit="", **fields) -> Example:

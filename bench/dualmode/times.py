@@ -79,6 +79,23 @@ def earlier(rng: Random, side: Side) -> Example:
     )
 
 
+def hours_back(rng: Random, side: Side) -> Example:
+    end, hours = rng.randrange(9 * 60, 23 * 60, 5), rng.randint(2, 8)
+    asks = [
+        "What time was it {h} hours before {t}?",
+        "It is {t}. What was the time {h} hours ago?",
+        "A shift of {h} hours ends at {t}. When did it begin?",
+        "A film of {h} hours was over at {t}. When did it start?",
+    ]
+    return words(
+        "times",
+        "hours back",
+        pick(rng, side, asks).format(t=_clock(end), h=hours),
+        f"{end // 60}-{hours}={end // 60 - hours}. {_clock(end - 60 * hours)}",
+        _clock(end - 60 * hours),
+    )
+
+
 def weekday(rng: Random, side: Side) -> Example:
     day, n = rng.randrange(7), rng.randint(2, 30)
     asks = [

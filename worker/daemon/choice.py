@@ -10,8 +10,9 @@ from worker.daemon import conversation
 from worker.domain.access import UNLIMITED
 from worker.domain.messages import Mode, Route
 from worker.domain.thinking import find_switch, smallest_budget
-from worker.engine.pipe import Submit
+from worker.engine.pipe import Doubt, Submit
 from worker.router.decide import decide
+from worker.router.escalation import Escalations
 from worker.router.policy import Presets
 from worker.scheduler.speeds import fit, mode_that_fits
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _MIN_THOUGHT_TOKENS = 1
 _BALANCED = Presets()
+_ESCALATION_SHARE = 0.25
 
 
 class Choice:
@@ -39,6 +41,8 @@ class Choice:
         presets: What being wrong costs each client and lane.
         load: Tells how full the worker is, from 0 to 1.
         quota_of: Tells what a client may have.
+        doubt_below: Tells the probability of an answer's first tokens below which it is taken back
+            and thought about; 0 never.
 
     """
 
@@ -52,6 +56,7 @@ class Choice:
         presets: Presets = _BALANCED,
         load: Callable[[], float] = lambda: 0.0,
         quota_of: Callable[[str], Quota] = lambda _client: UNLIMITED,
+        doubt_below: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._router = router
         self._speeds = speeds
@@ -60,6 +65,8 @@ class Choice:
         self._presets = presets
         self._load = load
         self._quota_of = quota_of
+        self._doubt_below = doubt_below
+        self.escalations = Escalations(_ESCALATION_SHARE)
 
     def use(
         self,
@@ -91,6 +98,7 @@ class Choice:
         if job.mode is None:
             self._choose(job, messages, thought_tokens)
         assert job.mode is not None
+        doubt = self._doubt(job, thought_tokens)
         if thought_tokens is not None:
             # A thought that was asked for is shortened to fit, never left out.
             thought_tokens = max(thought_tokens, _MIN_THOUGHT_TOKENS)
@@ -109,7 +117,20 @@ class Choice:
             owner=request.client,
             generated=job.generated,
             context_tokens=quota.context_tokens,
+            doubt=None if doubt is None else Doubt(below=doubt, budget_tokens=budget),
         )
+
+    def _doubt(self, job: Job, thought_tokens: int | None) -> float | None:
+        """Return how unsure an answer may begin, None where it is not watched."""
+        below = self._doubt_below()
+        if job.mode is None or job.route is None or not below or job.generated:
+            return None
+        if mode_that_fits(Mode.THINK, thought_tokens) is not Mode.THINK:
+            return None
+        if self._quota_of(job.request.client).thinking_tokens == 0:
+            return None
+        watches = self.escalations.watches(job.mode, job.route, job.request.lane)
+        return below if watches else None
 
     def _choose(self, job: Job, messages: Sequence[Message], thought_tokens: int | None) -> None:
         request = job.request

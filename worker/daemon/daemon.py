@@ -132,6 +132,7 @@ class Daemon:
             presets=presets(settings),
             load=lambda: min(1.0, lanes.hurried / settings.engine.max_rows),
             quota_of=self._access.quota_of,
+            doubt_below=self._doubt_below,
         )
         self._jobs = Jobs(
             preparing=Preparing(
@@ -335,6 +336,10 @@ class Daemon:
             "row_tokens_per_s": _rounded(speeds.row_tokens_per_s),
         }
 
+    def _doubt_below(self) -> float:
+        wanted, model = self._settings.thinking.escalate_below, self._outcome.model
+        return wanted if wanted is not None else model.escalate_below if model else 0.0
+
     async def _publish_metrics(self) -> None:
         last: Outgoing | None = None
         while True:
@@ -353,6 +358,7 @@ class Daemon:
             accepted=self._intake.accepted,
             refused=self._intake.refused,
             answered=self._endings.answered,
+            escalated=self._choice.escalations.escalated,
             tokens=self._jobs.tokens_produced,
             speeds=self._speeds(),
             engine_starts=self._engine.starts,

@@ -6,6 +6,8 @@ from collections import defaultdict
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from msgspec.structs import replace
+
 from worker.domain.messages import Kind, Lane, Mode, ReplyRoute, Request, Route, Timing
 from worker.scheduler.lanes import Waiting
 
@@ -125,6 +127,13 @@ class Job:
             self._first_answer = now
         self.parts[kind].append(text)
         return len(self.parts[kind]) - 1
+
+    def think_after_all(self, why: str) -> None:
+        """Begin anew with a thought; nothing of the answer so far has been heard."""
+        self.mode = Mode.THINK
+        self.generated.clear()
+        if self.route is not None:
+            self.route = replace(self.route, reason=why, escalated=True)
 
     def held_row_s(self, now: float) -> float:
         """Seconds since the job got its row."""

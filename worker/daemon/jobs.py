@@ -17,7 +17,7 @@ from worker.daemon.job import Job, Stage
 from worker.daemon.outcome import raised
 from worker.domain.errors import EngineFailed, ThinkqError
 from worker.domain.messages import Kind, Lane
-from worker.engine.pipe import Cancel, Done, State, Text
+from worker.engine.pipe import Cancel, Done, Escalated, State, Text
 from worker.journal.store import JournalError
 
 if TYPE_CHECKING:
@@ -336,6 +336,10 @@ class Jobs:
                 self._streams.text(job, event.kind, event.text)
             elif isinstance(event, State):
                 self._streams.progress(job, event.state, prefilled=event.prefilled)
+            elif isinstance(event, Escalated):
+                self._preparing.note_escalation()
+                job.think_after_all(event.why)
+                _log.info("escalated", id=job.request.id, client=job.request.client)
             elif isinstance(event, Done):
                 self.speeds.note_request(job.held_row_s(self._clock()))
                 self._end(job, self._endings.done(job, event))

@@ -96,6 +96,10 @@ class Preparing:
         )
         return submit
 
+    def note_escalation(self) -> None:
+        """Count an answer that is thought about after all."""
+        self._choice.escalations.note()
+
     async def _session(self, request: Request) -> Session | None:
         if request.session is None:
             return None

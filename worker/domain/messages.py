@@ -151,12 +151,14 @@ class Request(Struct, frozen=True, omit_defaults=True, kw_only=True):
 class Route(Struct, frozen=True):
     """Which mode was chosen, by what, and why in words.
 
-    `score` is the probability that thinking pays; None where nothing had to be judged.
+    `score` is the probability that thinking pays; None where nothing had to be judged. `escalated`
+    says that an answer without a thought was begun and taken back before anybody heard of it.
     """
 
     decided_by: DecidedBy
     reason: str
     score: float | None = None
+    escalated: bool | UnsetType = UNSET
 
 
 class Usage(Struct, frozen=True):

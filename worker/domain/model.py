@@ -8,7 +8,11 @@ from msgspec import Struct
 
 
 class ModelInfo(Struct, frozen=True, kw_only=True):
-    """What the loaded model is and can do, for the card and for admission."""
+    """What the loaded model is and can do, for the card and for admission.
+
+    `escalate_below` is the probability of an answer's first tokens below which it is worth
+    thinking after all; 0 where nobody has measured that it is.
+    """
 
     name: str
     thinking: Literal["native", "scaffolded"]
@@ -21,3 +25,4 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
     default_budget_tokens: int
     max_rows: int
     blas: str
+    escalate_below: float = 0.0

@@ -18,7 +18,7 @@ from worker.domain.errors import BadRequest, ContextTooLong, ThinkqError
 from worker.domain.messages import Mode
 from worker.engine.caches import Caches
 from worker.engine.outside import Held, Outside, kept
-from worker.engine.pipe import Cancel, Failed, RowEvent, State, Step, Submit
+from worker.engine.pipe import Cancel, Escalated, Failed, RowEvent, State, Step, Submit
 from worker.engine.prompts import PromptWriter
 from worker.engine.row import Next, Row
 from worker.engine.sampling import penalties, seeded_sampler, shared_sampler
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from worker.engine.sampling import Sampler
 
 _SPARE_TOKENS = 64
+_ROOM_FOR_DOUBT = 2 * _SPARE_TOKENS
+"""With fewer tokens left there is no room to drop some and think."""
+
 _KV_COUNT_EVERY = 32
 _PROGRESS_TOKENS = 512
 
@@ -110,6 +113,8 @@ class Generation:
             self._grammars.matcher(row.grammar)
         if mode is Mode.THINK and row.reasoning_limit <= 0:
             row = self._row(replace(submit, mode=Mode.NO_THINK), Mode.NO_THINK)
+        if row.completion_limit < _ROOM_FOR_DOUBT:
+            row.watch = None
         unknown = [token for token in submit.sampling.logit_bias if token >= loaded.vocabulary]
         if unknown:
             raise BadRequest(
@@ -210,11 +215,10 @@ class Generation:
         for response in responses:
             row = by_uid.get(response.uid)
             if row is not None:
-                before = len(row.generated)
                 if row.submit.sampling.logprobs:
                     row.note_probability(response.token, response.logprobs)
                 self._take(row, response, events)
-                tokens.append((row.row, row.generated[before:]))
+                tokens.append((row.row, row.untold()))
         self._steps += 1
         return Step(
             events=events,
@@ -250,6 +254,7 @@ class Generation:
         if following is not Next.GO_ON:
             closing, _ = self._closing(row, following)
             row.accept_forced(closing, events)
+        row.told = len(row.generated)
         self._rows[row.row] = row
         events.append(State(row.row, "prefill"))
         self._read(row)
@@ -338,7 +343,11 @@ class Generation:
             events.append(State(row.row, "prefill", prefilled=done / total))
 
     def _take(self, row: Row, response: Any, events: list[RowEvent]) -> None:
-        following = row.accept(response.token, events)
+        if row.is_doubt(response.token, response.logprobs):
+            following, why = Next.THINK_AFTER_ALL, "The answer began unsure"
+            row.sampled += 1
+        else:
+            following, why = row.accept(response.token, events), "It began with a malformed call"
         if following is Next.GO_ON:
             return
         # At an end-of-turn token the batch has let go of the row, and its cache comes with it.
@@ -354,8 +363,28 @@ class Generation:
             cache, known = self._batch.remove([row.uid], return_prompt_caches=True)[row.uid]
         if following is Next.FINISH:
             self._caches.keep(row.submit.owner, list(known), cache)
+        elif following is Next.THINK_AFTER_ALL:
+            self._forget(row)
+            # What was read of the prompt is found again there, as far as both prompts are alike.
+            self._caches.keep(row.submit.owner, list(known), cache)
+            self._think_after_all(row, why, events)
         else:
             self._answer_after_thought(row, following, cache, list(known), events)
+
+    def _think_after_all(self, row: Row, why: str, events: list[RowEvent]) -> None:
+        doubt = row.submit.doubt
+        assert doubt is not None
+        submit = replace(
+            row.submit, mode=Mode.THINK, budget_tokens=doubt.budget_tokens, doubt=None, generated=[]
+        )
+        thinking = self._row(submit, Mode.THINK)
+        thinking.sampled = row.sampled
+        self._rows[row.row] = thinking
+        events.append(Escalated(row.row, f"{why}, so it was thought about after all."))
+        events.append(State(row.row, "prefill"))
+        self._read(thinking)
+        # What this request has read itself is no saving that a client should be told of.
+        thinking.cached_tokens = row.cached_tokens
 
     def _answer_after_thought(
         self,

@@ -130,6 +130,7 @@ def describe(loaded: LoadedModel, *, rows: int, blas: str) -> ModelInfo:
         default_budget_tokens=loaded.profile.default_budget_tokens,
         max_rows=rows,
         blas=blas,
+        escalate_below=loaded.profile.escalate_below,
     )
 
 

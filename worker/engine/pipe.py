@@ -37,6 +37,16 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     context_tokens: int | None = None
 
 
+class Doubt(Struct, frozen=True, kw_only=True):
+    """When to think after all: at a token of the answer's first ones whose probability is below.
+
+    `budget_tokens` bounds the thought then; None leaves it to the model's profile.
+    """
+
+    below: float
+    budget_tokens: int | None = None
+
+
 class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     """Run a conversation. `row` is the daemon's name for it, never used twice.
 
@@ -44,7 +54,8 @@ class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     bounds the reasoning; None leaves it to the model's profile. `grammar` is a checked
     `response_format`. `generated` are the token ids that an earlier engine had already produced,
     when this is a continuation: they are replayed, not sent again. `context_tokens` is what this
-    client may send at most, None as much as the model reads.
+    client may send at most, None as much as the model reads. `doubt` lets an answer without a
+    thought begin anew with one.
     """
 
     row: int
@@ -58,6 +69,7 @@ class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     owner: str = ""
     generated: list[int] = []
     context_tokens: int | None = None
+    doubt: Doubt | None = None
 
 
 class Cancel(Struct, frozen=True, tag=True):
@@ -120,6 +132,16 @@ class State(Struct, frozen=True, tag=True, omit_defaults=True):
     prefilled: float | None = None
 
 
+class Escalated(Struct, frozen=True, tag=True):
+    """A row dropped the beginning of its answer, of which nothing was sent, and thinks after all.
+
+    `why` is one sentence for the user.
+    """
+
+    row: int
+    why: str
+
+
 class Done(Struct, frozen=True, tag=True, kw_only=True):
     """A row ended. The texts were all sent before as `Text`.
 
@@ -148,7 +170,7 @@ class Failed(Struct, frozen=True, tag=True, omit_defaults=True):
     field: str | None = None
 
 
-RowEvent: TypeAlias = Text | State | Done | Failed
+RowEvent: TypeAlias = Text | State | Escalated | Done | Failed
 
 
 class Step(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):

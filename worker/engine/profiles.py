@@ -17,6 +17,9 @@ from worker.engine.sampling import SamplingParameters
 _YARN_ORIGINAL_TOKENS = 32_768
 _SMALL_PARAMETERS = 1_000_000_000
 
+_ESCALATE_BELOW = 0.6
+"""Measured on the embedded model by `bench/escalation.py`."""
+
 
 class Profile(Struct, frozen=True, kw_only=True):
     """How a model thinks and how long it may.
@@ -24,6 +27,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     `thinking` is native where the template knows `enable_thinking` and the vocabulary `<think>`;
     a scaffolded model is asked for a thought by `think_instruction` and for its answer by
     `answer_instruction`. `close_text` ends a native thought that has used up its budget.
+    `escalate_below` is the probability of an answer's first tokens below which it thinks after all.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     close_text: str = ""
     think_instruction: str = ""
     answer_instruction: str = ""
+    escalate_below: float = 0.0
 
     def preset(self, mode: Mode) -> SamplingParameters:
         """Return how tokens are chosen in a mode unless the client says otherwise."""
@@ -85,7 +90,13 @@ def profile_of(*, native: bool, parameters: int, greedy: bool = False) -> Profil
     profile = _NATIVE if native else _SCAFFOLDED
     if greedy:
         likeliest = SamplingParameters(temperature=0.0)
-        profile = replace(profile, think_preset=likeliest, answer_preset=likeliest)
+        # Of a sampled token a low probability may be style; of the likeliest one it is doubt.
+        profile = replace(
+            profile,
+            think_preset=likeliest,
+            answer_preset=likeliest,
+            escalate_below=_ESCALATE_BELOW if native else 0.0,
+        )
     if parameters >= _SMALL_PARAMETERS:
         return profile
     return replace(profile, default_budget_tokens=160, max_think_tokens=512, max_answer_tokens=384)

@@ -6,12 +6,14 @@ must happen next. Replaying the tokens of an earlier engine through it restores 
 
 from __future__ import annotations
 
+import math
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 
 from worker.domain.messages import Kind, Mode
+from worker.engine.doubt import Watch
 from worker.engine.pipe import Done, RowEvent, State, Submit, Text
 from worker.engine.text import TextStream, is_looping, token_choice
 
@@ -40,6 +42,8 @@ class Next(Enum):
     BEGIN_ANSWER = auto()
     """The thought ended by itself, and something must be put in before the answer begins."""
     FINISH = auto()
+    THINK_AFTER_ALL = auto()
+    """The answer went wrong before anybody heard of it."""
 
 
 class Row:
@@ -87,6 +91,9 @@ class Row:
         self.thought_end: ThoughtEnd = "none"
         self.notes: list[str] = []
         self.logprobs: list[TokenChoice] = []
+        self.watch = Watch(submit.doubt.below) if submit.doubt else None
+        self.told = 0
+        """How many of `generated` the daemon knows: not those that may yet be taken back."""
         self._tokenizer = tokenizer
         self._eos = tokenizer.eos_token_ids
         self._control = set(tokenizer.all_special_ids) | set(self._eos)
@@ -124,6 +131,28 @@ class Row:
         """Take one sampled token, add what it means to `events`, and say what comes next."""
         self.generated.append(token)
         self.sampled += 1
+        if self.watch is None:
+            return self._following(token, events)
+        following = self._following(token, self.watch.held)
+        if following is not Next.THINK_AFTER_ALL and (
+            following is not Next.GO_ON or (self.watch.over and self.phase != "tool")
+        ):
+            self._stop_watching(events)
+        return following
+
+    def _stop_watching(self, events: list[RowEvent]) -> None:
+        if self.watch is not None:
+            self.watch.let_go(events)
+            self.watch = None
+
+    def untold(self) -> list[int]:
+        """Return the tokens that the daemon may now know of."""
+        if self.watch is not None:
+            return []
+        tokens, self.told = self.generated[self.told :], len(self.generated)
+        return tokens
+
+    def _following(self, token: int, events: list[RowEvent]) -> Next:
         if self.phase == "thinking":
             following = self._in_thought(token, events)
         elif self.phase == "tool":
@@ -144,6 +173,20 @@ class Row:
             if self.native and self.thought_end in ("budget", "loop") and not self.grammar:
                 self._held = ""
 
+    def is_doubt(self, token: int, logprobs: mx.array) -> bool:
+        """Tell whether the model is so unsure of its next token that it should think after all.
+
+        Args:
+            token: The one that was chosen.
+            logprobs: Of the whole vocabulary, shape (vocabulary,).
+
+        """
+        if self.watch is None or self.phase != "answering":
+            return False
+        if token in self._control or token == self._think_start:
+            return False
+        return self.watch.is_doubt(math.exp(cast("float", logprobs[token].item())))
+
     def note_probability(self, token: int, logprobs: mx.array) -> None:
         """Keep what the model thought of a token that it is about to say in its answer.
 
@@ -159,6 +202,7 @@ class Row:
 
     def finish(self, events: list[RowEvent]) -> None:
         """Give out what was held back, and the end."""
+        self._stop_watching(events)
         self._emit(Kind.REASONING, self._reasoning_text.finish(), events)
         self._answer(self._answer_text.finish(), events)
         self._let_go(events)
@@ -235,6 +279,8 @@ class Row:
         if token == self._tool_end or ended:
             text = self._called + self._tool_text.finish()
             self._called = ""
+            if self.watch is not None and not self._parsed(text):
+                return Next.THINK_AFTER_ALL
             self._add_tool_call(text, events)
             self.phase = self._interrupted
             return Next.FINISH if ended else Next.GO_ON

@@ -3,7 +3,8 @@
 It repeats the last user message, a word a token, in thinking mode after a thought of a few words.
 A message that begins with `stub:` is an order to it, some of: `tokens=50` (so many words),
 `delay_ms=10` (between two of them), `prefill_ms=200` (before the first), `call` (calls the first
-tool declared), `fail` or `fail=bad_schema` (with that code), `die` (exits without a word), `hang`.
+tool declared), `unsure` (thinks after all, where it may), `fail` or `fail=bad_schema` (with that
+code), `die` (exits without a word), `hang`.
 Its speeds are measured where it was told to take its time, and unknown otherwise.
 """
 
@@ -19,6 +20,7 @@ import time
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from worker.domain.messages import Kind, Mode
 from worker.domain.model import ModelInfo
@@ -26,6 +28,7 @@ from worker.engine.pipe import (
     Cancel,
     Done,
     EngineOptions,
+    Escalated,
     Failed,
     Forget,
     Park,
@@ -84,6 +87,11 @@ class _Row:
     def step(self) -> tuple[list[RowEvent], list[int]]:
         if failed := self._failure():
             return [failed], []
+        if "unsure" in self.orders and self.submit.doubt is not None:
+            self.submit = replace(self.submit, mode=Mode.THINK, doubt=None)
+            self.thought = list(_THOUGHT)
+            self.length += len(self.thought)
+            return [Escalated(self.submit.row, "The stub was told to be unsure.")], [0]
         time.sleep(self.delay_s)
         row, index = self.submit.row, self.done
         events: list[RowEvent] = []

@@ -1,7 +1,8 @@
 """Puts tasks to an engine in each mode and notes what came back; imports no mlx.
 
 With greedy sampling a mode gives the same answer each time, so `auto` needs no run of its own: its
-outcome for a task is that of the mode the router chose.
+outcome for a task is that of the mode the router chose, or of thinking after all where the model
+began unsure, what was taken back counted in.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from worker.domain.messages import Kind, Mode, Sampling
+from worker.engine.doubt import FIRST_TOKENS
 from worker.engine.pipe import Done, Failed, Submit, Text, ThoughtEnd
 from worker.engine.supervisor import Engine
 from worker.evaluation.tasks import is_right
@@ -33,10 +36,6 @@ Strategy: TypeAlias = Literal["never", "always", "auto"]
 MODES: dict[Strategy, Mode] = {"never": Mode.NO_THINK, "always": Mode.THINK}
 
 
-FIRST_TOKENS = 8
-"""Of an answer: after so many an escalation would have to decide."""
-
-
 class EngineLost(Exception):
     """The engine went down while it was being measured."""
 
@@ -45,7 +44,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """What one task in one mode came to. `seconds` is from its start to its end, in company.
 
     `least_sure` is the lowest probability among the answer's first tokens, and `first_tokens` how
-    many they were: what an escalation could go by.
+    many they were: what an escalation goes by.
     """
 
     task: str
@@ -59,6 +58,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     thought_end: ThoughtEnd
     least_sure: float = 1.0
     first_tokens: int = 0
+    escalated: bool = False
 
 
 class _Running(Struct):
@@ -109,6 +109,10 @@ class Examiner:
                 return outcome
 
         return list(await asyncio.gather(*map(one, tasks)))
+
+    def doubts(self, outcome: Outcome) -> bool:
+        """Tell whether the daemon would have taken an answer back and thought after all."""
+        return self.model is not None and outcome.least_sure < self.model.escalate_below
 
     async def until_ready(self, engine: Engine) -> None:
         """Wait until the model is loaded.
@@ -246,6 +250,11 @@ async def measure(
     try:
         await examiner.until_ready(engine)
         for mode, indexes in wanted.items():
+            if mode is Mode.THINK and "auto" in strategies:
+                plain = found[Mode.NO_THINK]
+                doubted = [i for i in plain if chosen[i] is not mode and examiner.doubts(plain[i])]
+                indexes.extend(sorted(set(doubted) - set(indexes)))
+                total = done + len(indexes)
             asked = [tasks[index] for index in indexes]
             outcomes = await examiner.ask(
                 engine, asked, mode, at_once=at_once, budget_tokens=budget_tokens, told=tell
@@ -253,7 +262,14 @@ async def measure(
             found[mode] = dict(zip(indexes, outcomes, strict=True))
     finally:
         await engine.stop()
-    return {
-        strategy: [found[MODES.get(strategy, chosen[index])][index] for index in everything]
-        for strategy in strategies
-    }
+
+    def outcome(strategy: Strategy, index: int) -> Outcome:
+        mode = MODES.get(strategy, chosen[index])
+        first = found[mode][index]
+        if strategy != "auto" or mode is Mode.THINK or not examiner.doubts(first):
+            return first
+        thought = found[Mode.THINK][index]
+        tokens = thought.completion_tokens + first.first_tokens
+        return replace(thought, completion_tokens=tokens, escalated=True)
+
+    return {strategy: [outcome(strategy, index) for index in everything] for strategy in strategies}
