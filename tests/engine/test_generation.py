@@ -234,6 +234,19 @@ def test_a_bound_answer_cut_by_its_length_is_still_valid(smollm, length):
     assert set(json.loads(said.text())) == {"room", "level"}
 
 
+@pytest.mark.parametrize("parked", [False, True])
+def test_a_bound_answer_is_completed_when_the_deadline_cuts_it(smollm, parked):
+    smollm.submit(1, "Kitchen to 5.", sampling=Sampling(temperature=0.0), grammar=BOUND)
+    said = smollm.run(lambda said: len(said.text()) > 3)
+    if parked:
+        smollm.generation.park(1)
+    for event in smollm.generation.cancel(Cancel(1, "deadline")):
+        said.event(event)
+    assert set(json.loads(said.text())) == {"room", "level"}
+    assert "completed" in said.done[1].notes[0]
+
+
+
 def test_a_schema_that_can_not_be_enforced_is_refused(smollm):
     hopeless = {"type": "json_schema", "json_schema": {"schema": {"type": "no such type"}}}
     with pytest.raises(BadSchema):

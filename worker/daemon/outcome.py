@@ -64,7 +64,9 @@ class Outcome:
     def _reply(self, job: Job, finish_reason: str, done: Done | None, now: float) -> Reply:
         calls = () if done is None else msgspec.convert(done.tool_calls, tuple[ToolCall, ...])
         stopped = _STOPPED.get(finish_reason)
-        if stopped is not None and not job.parts[Kind.ANSWER] and not calls:
+        # Without an engine to complete it, what was said of a bound answer is not one.
+        torn = done is None and job.request.response_format is not None
+        if stopped is not None and not calls and (torn or not job.parts[Kind.ANSWER]):
             return self.of_error(job, stopped, now, done)
         return Reply(
             id=job.request.id,

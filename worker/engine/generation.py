@@ -81,7 +81,6 @@ class Generation:
         self._outside = Outside()
         self._prefilling: dict[int, int] = {}
         self._rows: dict[int, Row] = {}
-        self._processors: dict[int, GrammarProcessor] = {}
         self._steps = 0
 
     @property
@@ -174,6 +173,8 @@ class Generation:
                 return events
             row = held.row
             row.finish_reason = cancel.reason
+        if row.finish_reason == "deadline":
+            self._close_grammar(row, events)
         row.finish(events)
         return events
 
@@ -311,9 +312,7 @@ class Generation:
         if grammar and row.phase == "answering":
             matcher = self._grammars.matcher(grammar)
             matcher.consume_tokens(row.generated[row.answer_begins :])
-            bound = GrammarProcessor(matcher, len(known) + len(tokens))
-            processors.append(bound)
-            self._processors[row.row] = bound
+            processors.append(GrammarProcessor(matcher, len(known) + len(tokens)))
         (row.uid,) = self._batch.insert(
             [tokens],
             caches=[cache] if cache is not None else None,
@@ -416,15 +415,20 @@ class Generation:
         return self._writer.literal(self._loaded.profile.close_text), int(ended_turn)
 
     def _close_grammar(self, row: Row, events: list[RowEvent]) -> None:
-        processor = self._processors.get(row.row)
-        if processor is None or processor.matcher.is_accepting():
+        begun = row.generated[row.answer_begins :]
+        if not row.grammar or row.phase != "answering" or not begun:
             return
-        text = shortest_closing(processor.matcher, self._grammars.tokenizer)
+        matcher = self._grammars.matcher(row.grammar)
+        matcher.consume_tokens(begun)
+        if matcher.is_accepting():
+            return
+        text = shortest_closing(matcher, self._grammars.tokenizer)
+        end = "the deadline" if row.finish_reason == "deadline" else "the length's end"
         if text is None:
-            row.notes.append("The grammar could not be completed within the length.")
+            row.notes.append(f"The grammar could not be completed at {end}.")
         else:
             row.append_answer(text, events)
-            row.notes.append("The answer was completed by its grammar at the length's end.")
+            row.notes.append(f"The answer was completed by its grammar at {end}.")
 
     def _take_out(self, row: Row) -> None:
         self._batch.remove([row.uid])
@@ -433,7 +437,6 @@ class Generation:
     def _forget(self, row: Row) -> None:
         del self._rows[row.row]
         self._prefilling.pop(row.row, None)
-        self._processors.pop(row.row, None)
 
 
 def failed(row: int, error: ThinkqError) -> Failed:
