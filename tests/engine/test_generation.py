@@ -246,7 +246,6 @@ def test_a_bound_answer_is_completed_when_the_deadline_cuts_it(smollm, parked):
     assert "completed" in said.done[1].notes[0]
 
 
-
 def test_a_schema_that_can_not_be_enforced_is_refused(smollm):
     hopeless = {"type": "json_schema", "json_schema": {"schema": {"type": "no such type"}}}
     with pytest.raises(BadSchema):
@@ -353,3 +352,37 @@ def test_log_probabilities_are_of_the_answer_alone(smollm):
 )
 def test_a_loop_is_six_times_the_same_and_96_tokens_long(tokens, looping):
     assert is_looping(tokens) is looping
+
+
+@pytest.mark.parametrize("model", ["qwen", "embedded"])
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_call_that_the_model_begins_itself_has_a_declared_name_and_valid_arguments(
+    model, cut, request
+):
+    runner = request.getfixturevalue(model)
+    (begin,) = runner.loaded.tokenizer.tool_call_start_tokens
+    # A random model is led to begin a call by a bias; what it writes then is nobody's but its own.
+    led = Sampling(temperature=0, max_tokens=60, logit_bias={begin: 6.0})
+    runner.submit(1, "Light on.", sampling=led, tools=[TOOL])
+    said = runner.run(lambda said: cut and begin in said.tokens.get(1, []))
+    if cut:
+        runner.generation.park(1)
+        runner.generation.resume(1)
+        rest = runner.run()
+        said.done, said.texts = rest.done, said.texts | rest.texts
+    assert said.done[1].tool_calls
+    for call in said.done[1].tool_calls:
+        assert call["function"]["name"] == "set_light"
+        assert isinstance(json.loads(call["function"]["arguments"])["on"], bool)
+
+
+@pytest.fixture(scope="module")
+def embedded(embedded_path):
+    return Runner(load(embedded_path))
+
+
+def test_tools_that_no_grammar_can_bind_are_refused(qwen):
+    hopeless = {"type": "function", "function": {"name": "x", "parameters": {"type": "no such"}}}
+    with pytest.raises(BadSchema) as refused:
+        qwen.submit(1, tools=[hopeless])
+    assert refused.value.field == "tools"

@@ -6,6 +6,7 @@ live row and at most one chunk of prefill; whoever calls it looks at its inbox i
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
@@ -22,10 +23,17 @@ from worker.engine.pipe import Cancel, Escalated, Failed, RowEvent, State, Step,
 from worker.engine.prompts import PromptWriter
 from worker.engine.row import Next, Row
 from worker.engine.sampling import penalties, seeded_sampler, shared_sampler
-from worker.engine.structured import GrammarProcessor, Grammars, shortest_closing
-from worker.engine.tools import call_grammar, describe
+from worker.engine.structured import (
+    CallProcessor,
+    GrammarProcessor,
+    Grammars,
+    shortest_closing,
+)
+from worker.engine.tools import call_grammar, describe, own_call_grammar
 
 if TYPE_CHECKING:
+    from mlx_lm.tokenizer_utils import TokenizerWrapper
+
     from worker.engine.models import LoadedModel
     from worker.engine.sampling import Sampler
 
@@ -110,6 +118,8 @@ class Generation:
         row = self._row(submit, mode)
         if row.grammar:
             self._grammars.matcher(row.grammar)
+        if row.own_calls:
+            self._grammars.matcher(row.own_calls, field="tools")
         if mode is Mode.THINK and row.reasoning_limit <= 0:
             row = self._row(replace(submit, mode=Mode.NO_THINK), Mode.NO_THINK)
         if row.completion_limit < _ROOM_FOR_DOUBT:
@@ -147,7 +157,7 @@ class Generation:
             room -= _SPARE_TOKENS
         wanted = submit.sampling.max_tokens or profile.max_tokens(mode)
         calls = call_grammar(tools, submit.tool_choice, native=knows_tools)
-        return Row(
+        row = Row(
             submit,
             tokens,
             loaded.tokenizer,
@@ -155,6 +165,9 @@ class Generation:
             completion_limit=min(wanted, room),
             calls=calls,
         )
+        if row.call_tokens is not None and knows_tools and _writes_json_calls(loaded.tokenizer):
+            row.own_calls = own_call_grammar(tools, row.call_tokens[1])
+        return row
 
     def submit(self, row: Row) -> None:
         """Queue a prepared row; it enters the batch at the next step that has room for it."""
@@ -313,6 +326,10 @@ class Generation:
             matcher = self._grammars.matcher(grammar)
             matcher.consume_tokens(row.generated[row.answer_begins :])
             processors.append(GrammarProcessor(matcher, len(known) + len(tokens)))
+        elif row.own_calls is not None and row.call_tokens is not None:
+            written_from = len(known) + len(tokens) - len(row.generated)
+            fresh = partial(self._grammars.matcher, row.own_calls)
+            processors.append(CallProcessor(fresh, *row.call_tokens, written_from))
         (row.uid,) = self._batch.insert(
             [tokens],
             caches=[cache] if cache is not None else None,
@@ -442,6 +459,10 @@ class Generation:
 def failed(row: int, error: ThinkqError) -> Failed:
     """Turn an error into the event that tells the daemon."""
     return Failed(row, error.code, error.message, error.field)
+
+
+def _writes_json_calls(tokenizer: TokenizerWrapper) -> bool:
+    return getattr(tokenizer.tool_parser, "__module__", "") == "mlx_lm.tool_parsers.json_tools"
 
 
 def _real(generated: list[int]) -> list[int]:

@@ -75,6 +75,8 @@ class Row:
         self.native = profile.thinking == "native"
         self.calls = calls
         self.grammar = calls or submit.grammar
+        self.own_calls: dict[str, Any] | None = None
+        """The grammar of what follows `<tool_call>`, where the model calls in its own format."""
         self.completion_limit = completion_limit
         self.reasoning_limit = _reasoning_limit(submit, profile, completion_limit)
         self.phase: Literal["thinking", "answering", "tool"] = (
@@ -105,6 +107,9 @@ class Row:
         # After a thought was closed by force its model may go on thinking without a mark: what it
         # says is held back until it has clearly begun to answer.
         self._held: str | None = None
+        self.call_tokens = (
+            (self._tool_start, self._tool_end) if self._tool_start and self._tool_end else None
+        )
         self._interrupted: Literal["thinking", "answering", "tool"] = "answering"
         self._called = ""
         self._tool_text = TextStream(tokenizer)

@@ -21,6 +21,8 @@ from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 from worker.domain.errors import BadSchema
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mlx_lm.tokenizer_utils import TokenizerWrapper
 
 _FIELD = "response_format"
@@ -50,26 +52,30 @@ class Grammars:
         )
         self._compiled = lru_cache(maxsize=64)(self._compile)
 
-    def matcher(self, response_format: dict[str, Any]) -> LLMatcher:
+    def matcher(self, response_format: dict[str, Any], field: str = _FIELD) -> LLMatcher:
         """Return a fresh matcher at the grammar's start.
+
+        Args:
+            response_format: The grammar, as a request has it.
+            field: Which part of the request it comes from, for the error.
 
         Raises:
             BadSchema: The schema or grammar can't be enforced; the message says why.
 
         """
         # In the order the client gave: a schema's properties are written in the order they stand.
-        grammar = self._compiled(json.dumps(response_format))
+        grammar = self._compiled(json.dumps(response_format), field)
         return LLMatcher(self.tokenizer, grammar)
 
-    def _compile(self, serialized: str) -> str:
-        grammar = _grammar_of(json.loads(serialized))
+    def _compile(self, serialized: str, field: str) -> str:
+        grammar = _grammar_of(json.loads(serialized), field)
         error = LLMatcher.validate_grammar(grammar, self.tokenizer)
         if error:
-            raise BadSchema(f"{_FIELD}: {_first_line(error)}", field=_FIELD)
+            raise BadSchema(f"{field}: {_first_line(error)}", field=field)
         return grammar
 
 
-def _grammar_of(response_format: dict[str, Any]) -> str:
+def _grammar_of(response_format: dict[str, Any], field: str) -> str:
     grammar: str
     try:
         match response_format["type"]:
@@ -83,7 +89,7 @@ def _grammar_of(response_format: dict[str, Any]) -> str:
             case _:
                 grammar = LLMatcher.grammar_from_lark(response_format["grammar"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadSchema(f"{_FIELD}: {_first_line(str(error))}", field=_FIELD) from error
+        raise BadSchema(f"{field}: {_first_line(str(error))}", field=field) from error
     return grammar
 
 
@@ -109,7 +115,6 @@ class GrammarProcessor:
     def __init__(self, matcher: LLMatcher, prompt_length: int) -> None:
         self.matcher = matcher
         self._consumed = prompt_length
-        self._bitmask = allocate_token_bitmask(1, 0)
 
     def __call__(self, context: mx.array, logits: mx.array) -> mx.array:
         """Mask the logits, shape (1, vocabulary), by what may follow the context."""
@@ -118,12 +123,47 @@ class GrammarProcessor:
             for token in np.array(context[self._consumed :]):
                 self.matcher.consume_token(int(token))
             self._consumed = length
-        vocabulary = logits.shape[-1]
-        if self._bitmask.shape[1] * 32 < vocabulary:
-            self._bitmask = allocate_token_bitmask(1, vocabulary)
-        fill_next_token_bitmask(self.matcher, self._bitmask)
-        bits = np.unpackbits(self._bitmask.view(np.uint8), bitorder="little")[:vocabulary]
-        return mx.where(mx.array(bits.astype(bool)), logits, -mx.inf)
+        return _masked(self.matcher, logits)
+
+
+class CallProcessor:
+    """A logits processor that binds each tool call a row makes of its own will.
+
+    Args:
+        matcher: Makes a matcher that stands where a call has just begun.
+        start: The token that begins a call.
+        end: The token that ends one; the grammar's last.
+        prompt_length: How many tokens the row's context holds before what it wrote itself.
+
+    """
+
+    def __init__(
+        self, matcher: Callable[[], LLMatcher], start: int, end: int, prompt_length: int
+    ) -> None:
+        self._new_matcher = matcher
+        self._start, self._end = start, end
+        self._seen = prompt_length
+        self._matcher: LLMatcher | None = None
+
+    def __call__(self, context: mx.array, logits: mx.array) -> mx.array:
+        """Mask the logits, shape (1, vocabulary), where a call has begun and has not ended."""
+        for token in np.array(context[self._seen :]):
+            if token == self._start:
+                self._matcher = self._new_matcher()
+            elif self._matcher is not None:
+                self._matcher.consume_token(int(token))
+                if token == self._end:
+                    self._matcher = None
+        self._seen = context.shape[0]
+        return logits if self._matcher is None else _masked(self._matcher, logits)
+
+
+def _masked(matcher: LLMatcher, logits: mx.array) -> mx.array:
+    vocabulary = logits.shape[-1]
+    bitmask = allocate_token_bitmask(1, vocabulary)
+    fill_next_token_bitmask(matcher, bitmask)
+    bits = np.unpackbits(bitmask.view(np.uint8), bitorder="little")[:vocabulary]
+    return mx.where(mx.array(bits.astype(bool)), logits, -mx.inf)
 
 
 def shortest_closing(matcher: LLMatcher, tokenizer: LLTokenizer) -> str | None:

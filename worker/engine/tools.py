@@ -1,8 +1,9 @@
-"""Tool calls on models that have no format of their own for them, and calls that must be made.
+"""Tool calls: which grammar binds them, in a model's own format and where it has none.
 
-A model whose chat template knows tools (Qwen3) is left to its own format. For any other, the
-tools are described in words, and a grammar lets the answer be either plain text or one call as
-JSON. Where `tool_choice` demands a call, the grammar leaves only that, on every model.
+A model whose chat template knows tools (Qwen3) calls when it wants to, in its own format; from
+`<tool_call>` on a grammar leaves only declared names and valid arguments. For any other, the tools
+are described in words, and a grammar lets the answer be either plain text or one call as JSON.
+Where `tool_choice` demands a call, the grammar leaves only that, on every model.
 """
 
 from __future__ import annotations
@@ -15,6 +16,13 @@ _DESCRIPTION = (
     "You can call these tools. To call one, answer with nothing but a JSON object "
     '{{"name": <tool>, "arguments": <object>}}. Otherwise answer in plain text.\n{tools}'
 )
+
+_AS_PYTHON_WRITES = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+    "lenient": True,
+}
 
 
 def call_grammar(
@@ -41,6 +49,22 @@ def call_grammar(
     return {
         "type": "grammar",
         "grammar": f"start: call | words\ncall: %json {call}\nwords: /[^{{](.|\\n)*/",
+    }
+
+
+def own_call_grammar(tools: list[dict[str, Any]], end_token: int) -> dict[str, Any] | None:
+    """Return the grammar of what follows `<tool_call>` in a model's own format; None without tools.
+
+    The format is Qwen3's (its chat template): the call as JSON on a line of its own, written as
+    Python's `json.dumps` does. What a schema asks beyond what can be enforced is left to the model.
+    """
+    if not tools:
+        return None
+    schema = _schema([tool["function"] for tool in tools])
+    call = msgspec.json.encode({"x-guidance": _AS_PYTHON_WRITES} | schema).decode()
+    return {
+        "type": "grammar",
+        "grammar": f'start: "\\n" call "\\n" <[{end_token}]>\ncall: %json {call}',
     }
 
 
