@@ -118,6 +118,13 @@ class TopicNames(_Section):
     group: Name | None = Field(
         default=None, description="The group that shares requests among several workers."
     )
+    takeover_s: Seconds = Field(
+        default=60, description="Seconds a worker of the group may be away and keep what it holds."
+    )
+    claim_ahead: Positive = Field(
+        default=32,
+        description="Requests that wait here before new ones go to a worker with less to do.",
+    )
     reply_allow: tuple[str, ...] = Field(
         default=(),
         description="Topic filters for replies outside a client's own; %c is the client.",

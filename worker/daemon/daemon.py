@@ -23,7 +23,7 @@ from worker.daemon.intake import Intake
 from worker.daemon.jobs import Jobs
 from worker.daemon.outcome import Outcome
 from worker.daemon.parking import Parking
-from worker.daemon.parts import broker_options, engine_options, presets, router, rules
+from worker.daemon.parts import broker_options, engine_options, group, presets, router, rules
 from worker.daemon.preparing import Preparing
 from worker.daemon.room import Room
 from worker.daemon.streams import Streams
@@ -42,10 +42,14 @@ from worker.transport.topics import Topics
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from worker.daemon.fleet import Group
     from worker.settings import Settings
+    from worker.transport.connection import State
     from worker.transport.packets import Incoming, Outgoing
 
 _METRICS_EVERY_S = 15.0
+_METRICS_IN_GROUP_EVERY_S = 1.0
+"""The others go by them."""
 _EXPIRE_EVERY_S = 300.0
 _GOODBYE_S = 3.0
 
@@ -93,8 +97,14 @@ class Daemon:
         )
         self._connection = Connection(
             broker_options(settings),
-            subscriptions=[*self._topics.request_filters(), self._topics.control_filter()],
+            subscriptions=[
+                *self._topics.request_filters(),
+                self._topics.control_filter(),
+                *self._topics.handed_on_filters(),
+            ],
+            retained=self._topics.fleet_filters(),
             on_message=self._received,
+            on_state=self._connection_changed,
             birth=self._birth,
             will=self._status_message("offline", "the connection was lost"),
         )
@@ -165,6 +175,7 @@ class Daemon:
                 self._jobs, self._journal, idle_s=settings.thinking.counterfactuals_idle_s
             )
             self._jobs.idle_work, self._endings.on_answer = tries, tries.note
+        self._group = group(settings, self._topics, self._connection.publish)
         shared: dict[str, Any] = {
             "topics": self._topics,
             "limits": self._limits,
@@ -179,6 +190,7 @@ class Daemon:
             room=room,
             control=Control(**shared, streams=streams),
             acknowledge=self._connection.ack,
+            group=self._group,
         )
 
     async def run(self) -> None:
@@ -187,7 +199,8 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
         loop.add_signal_handler(signal.SIGHUP, self._look_again)
-        self._resume()
+        if self._group is None:
+            self._resume()
         self._access.restore(self._journal.tokens_spent(DAY_S))
         self._engine.start()
         await self._connection.start()
@@ -195,6 +208,9 @@ class Daemon:
             asyncio.create_task(self._publish_metrics(), name="metrics"),
             asyncio.create_task(self._expire_records(), name="expire"),
         ]
+        if self._group is not None:
+            resuming = asyncio.create_task(self._resume_in_group(self._group), name="resume")
+            self._tasks.append(resuming)
         if self._jobs.idle_work is not None:
             tries = asyncio.create_task(self._jobs.idle_work.run(), name="counterfactuals")
             self._tasks.append(tries)
@@ -217,11 +233,17 @@ class Daemon:
         self._why = why
         self._stop.set()
 
+    async def _resume_in_group(self, group: Group) -> None:
+        await group.release_lost(self._journal)
+        self._resume()
+
     def _resume(self) -> None:
         """Take up what an earlier life of this worker accepted and did not finish."""
         now, now_s = time.monotonic(), time.time()
         backlog = self._journal.backlog()
         for entry in backlog:
+            if self._jobs.find(entry.request.client, entry.request.key) is not None:
+                continue
             arrived = now - max(0.0, now_s - entry.request.arrived_at)
             self._jobs.add(entry.request, entry.routes, arrived, attempts=entry.attempts)
         undelivered = self._journal.undelivered()
@@ -281,6 +303,8 @@ class Daemon:
             # The others of the group get what comes from now on: kept here, it would wait for
             # our next start.
             await self._connection.unsubscribe(self._topics.request_filters(), timeout_s=_GOODBYE_S)
+        if self._group is not None:
+            await self._group.hand_over(self._jobs, self._journal)
         handed_back = await self._jobs.drain(grace_s)
         await self._intake.finish(_GOODBYE_S)
         await self._delivery.finish(_GOODBYE_S)
@@ -295,7 +319,14 @@ class Daemon:
         await self._journal.close()
         _log.info("stopped", why=self._why, handed_back=handed_back)
 
+    def _connection_changed(self, state: State) -> None:
+        if self._group is not None and state.connected:
+            self._group.ask_for_all()
+
     def _received(self, incoming: Incoming) -> None:
+        if self._group is not None and self._group.hear(incoming):
+            self._connection.ack(incoming)
+            return
         self._intake.message(incoming)
 
     def _birth(self) -> Sequence[Outgoing]:
@@ -342,8 +373,9 @@ class Daemon:
 
     async def _publish_metrics(self) -> None:
         last: Outgoing | None = None
+        every_s = _METRICS_EVERY_S if self._group is None else _METRICS_IN_GROUP_EVERY_S
         while True:
-            await asyncio.sleep(_METRICS_EVERY_S)
+            await asyncio.sleep(every_s)
             message = self._metrics_message()
             if message != last and self._connection.connected:
                 self._connection.publish(message)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import structlog
+from msgspec.structs import replace
 
 from worker.crash_points import CrashPoint, reach
 from worker.domain.errors import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from worker.daemon.access import Access
     from worker.daemon.control import Control
     from worker.daemon.delivery import Delivery
+    from worker.daemon.fleet import Group
     from worker.daemon.jobs import Jobs
     from worker.daemon.room import Room
     from worker.domain.messages import Request
@@ -60,6 +62,7 @@ class Intake:
         delivery: Publishes refusals and recorded replies.
         control: Carries out control messages.
         acknowledge: Tells the broker that a message is dealt with.
+        group: The other workers, where requests are shared.
 
     """
 
@@ -76,6 +79,7 @@ class Intake:
         delivery: Delivery,
         control: Control,
         acknowledge: Callable[[Incoming], None],
+        group: Group | None = None,
     ) -> None:
         self._topics = topics
         self._limits = limits
@@ -87,6 +91,7 @@ class Intake:
         self._delivery = delivery
         self._control = control
         self._acknowledge = acknowledge
+        self._group = group
         self._tasks: set[asyncio.Task[None]] = set()
         self._admitting: dict[tuple[str, bytes], asyncio.Event] = {}
         self.accepted = 0
@@ -105,6 +110,12 @@ class Intake:
 
     async def _take(self, incoming: Incoming) -> None:
         try:
+            requested = self._topics.as_requested(incoming.topic)
+            if requested is not None:
+                if self._jobs.draining:
+                    # Not acknowledged: it comes again at our next start.
+                    return
+                incoming = replace(incoming, topic=requested)
             client = self._topics.client(incoming.topic)
             if incoming.retain:
                 # A retained request would be run again at every start: nobody wants that.
@@ -114,7 +125,7 @@ class Intake:
                 await self._control.message(incoming)
             else:
                 reach(CrashPoint.RECEIVED)
-                await self._request(incoming, client)
+                await self._request(incoming, client, handed_on=requested is not None)
                 reach(CrashPoint.ACCEPTED)
         except BadRequest as error:
             _log.warning("no_client", topic=incoming.topic, error=error.message)
@@ -125,14 +136,16 @@ class Intake:
         self._acknowledge(incoming)
         reach(CrashPoint.ACKNOWLEDGED)
 
-    async def _request(self, incoming: Incoming, client: str) -> None:
+    async def _request(self, incoming: Incoming, client: str, *, handed_on: bool) -> None:
         request: Request | None = None
         try:
             request = codec.decode_request(
                 incoming, topics=self._topics, limits=self._limits, reply_allow=self._reply_allow
             )
+            if not handed_on and await self._is_handed_on(incoming, request):
+                return
             async with self._turn_of(request):
-                await self._accept(request, incoming.arrived)
+                await self._accept(request, incoming)
         except ThinkqError as error:
             await self._refuse(incoming, client, error, request)
         except JournalError:
@@ -142,9 +155,21 @@ class Intake:
             fault = EngineFailed("the worker is at fault; its log says how")
             await self._refuse(incoming, client, fault, request)
 
-    async def _accept(self, request: Request, arrived: float) -> None:
+    async def _is_handed_on(self, incoming: Incoming, request: Request) -> bool:
+        """Give a request to the worker that holds it, or that has less to do."""
+        group, waiting = self._group, len(self._jobs.lanes)
+        if group is None:
+            return False
+        to = group.lighter(waiting + 1) if self._jobs.draining else group.place(request, waiting)
+        if to is None:
+            return False
+        _, lane = self._topics.parse_request(incoming.topic)
+        return await group.hand_on(incoming, request.client, lane, to)
+
+    async def _accept(self, request: Request, incoming: Incoming) -> None:
+        arrived = incoming.arrived
         if self._jobs.find(request.client, request.key) is not None:
-            self._go_on(await self._journal.accept(request), request, arrived)
+            self._go_on(await self._journal.accept(request), request, incoming)
             return
         refusal = self._refusal(request, arrived)
         with self._room.held_for(request.client):
@@ -153,7 +178,7 @@ class Intake:
             if request.session is not None:
                 existing = await self._journal.session(request.session)
                 open_session(existing, request.session, request.client)
-            self._go_on(await self._journal.accept(request), request, arrived)
+            self._go_on(await self._journal.accept(request), request, incoming)
 
     def _refusal(self, request: Request, arrived: float) -> ThinkqError | None:
         if self._jobs.draining:
@@ -163,7 +188,7 @@ class Intake:
     async def _is_known(self, request: Request) -> bool:
         return await self._journal.find(request.client, request.key) is not None
 
-    def _go_on(self, admission: Admission, request: Request, arrived: float) -> None:
+    def _go_on(self, admission: Admission, request: Request, incoming: Incoming) -> None:
         if isinstance(admission, Joined):
             _log.info("joined", id=request.id, client=request.client)
             self._jobs.join(request)
@@ -175,7 +200,14 @@ class Intake:
         else:
             self.accepted += 1
             self._access.count(request.client)
-            self._jobs.add(request, (request.reply_to,), arrived)
+            if self._group is not None:
+                self._group.claim(request)
+            self._jobs.add(
+                request,
+                (request.reply_to,),
+                incoming.arrived,
+                as_it_came=None if self._group is None else incoming,
+            )
 
     async def _refuse(
         self, incoming: Incoming, client: str, error: ThinkqError, request: Request | None

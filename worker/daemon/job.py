@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from worker.domain.messages import Progress
     from worker.domain.session import Session
     from worker.engine.pipe import Submit
+    from worker.transport.packets import Incoming
 
 
 StopReason: TypeAlias = Literal["cancelled", "deadline"]
@@ -59,6 +60,8 @@ class Job:
         self.attempts = 0
         self.submitted = False
         self.submit: Submit | None = None
+        self.as_it_came: Incoming | None = None
+        """The message itself, where another worker may get it as long as it waits."""
         self.times_parked = 0
         self.stopped: StopReason | None = None
         self.mode: Mode | None = None
@@ -73,6 +76,11 @@ class Job:
         self._started: float | None = None
         self._first_token: float | None = None
         self._first_answer: float | None = None
+
+    @property
+    def never_begun(self) -> bool:
+        """Whether it has had no row yet, in this life of the worker."""
+        return self._started is None
 
     @property
     def lane(self) -> Lane:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from worker.router.intents import Intent
     from worker.scheduler.lanes import Lanes, Waiting
     from worker.scheduler.speeds import Speeds
+    from worker.transport.packets import Incoming
 
 _POISON_ATTEMPTS = 2
 
@@ -105,6 +106,7 @@ class Jobs:
         arrived: float,
         *,
         attempts: int = 0,
+        as_it_came: Incoming | None = None,
     ) -> None:
         """Take a journaled request; it runs when the scheduler gives it a row.
 
@@ -113,12 +115,14 @@ class Jobs:
             routes: Where its reply goes.
             arrived: On the monotonic clock, in seconds.
             attempts: How many engines went down with it before.
+            as_it_came: The message, if another worker may get it while it waits.
 
         """
         if self.idle_work is not None:
             self.idle_work.interrupt()
         job = Job(self.new_row(), request, tuple(routes), arrived)
         job.attempts = attempts
+        job.as_it_came = as_it_came
         self._jobs[job.row] = job
         self._by_key[request.client, request.key] = job
         if job.deadline is not None:
@@ -165,6 +169,18 @@ class Jobs:
             self._end(job, self._endings.stopped(job, reason))
         elif job.stage is Stage.RUNNING and self.engine is not None:
             self.engine.cancel(Cancel(job.row, reason))
+
+    def never_begun(self) -> list[Job]:
+        """Return the jobs that wait and have not begun, oldest first."""
+        return [job for job in self._jobs.values() if job.row in self.lanes and job.never_begun]
+
+    def let_go(self, job: Job) -> None:
+        """Forget a waiting job without a word: another worker has it."""
+        if job.expiry is not None:
+            job.expiry.cancel()
+        self.lanes.remove(job.row)
+        self._ending[job.row] = job
+        self._let_go(job)
 
     # Running -------------------------------------------------------------------------------
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 
+from worker.daemon.fleet import Group
 from worker.domain.access import Rules
 from worker.engine.pipe import EngineOptions
 from worker.router import site
 from worker.router.judge import load_router
 from worker.router.policy import Presets
+from worker.scheduler.fleet import Fleet
 from worker.transport.options import BrokerOptions
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
     from worker.router.judge import Router
     from worker.settings import Settings
+    from worker.transport.packets import Outgoing
+    from worker.transport.topics import Topics
 
 _log = structlog.get_logger(__name__)
 
@@ -85,4 +93,29 @@ def engine_options(settings: Settings, model_path: str) -> EngineOptions:
         threads=settings.engine.threads,
         yarn_factor=settings.model.yarn_factor,
         context_tokens=settings.model.context_tokens,
+    )
+
+
+def group(
+    settings: Settings,
+    topics: Topics,
+    publish: Callable[[Outgoing], asyncio.Future[None]],
+) -> Group | None:
+    """Return this worker's side of its group, None where it works alone or the broker is too old.
+
+    A claim is a retained message that expires, which MQTT 3.1.1 does not know.
+    """
+    if settings.topics.group is None or settings.broker.protocol != "5":
+        return None
+    fleet = Fleet(
+        settings.worker.id,
+        away_s=settings.topics.takeover_s,
+        claim_ahead=settings.topics.claim_ahead,
+    )
+    return Group(
+        fleet,
+        topics=topics,
+        publish=publish,
+        clock=time.monotonic,
+        claim_s=settings.journal.retention_s,
     )

@@ -138,6 +138,13 @@ def bury(
     _note(connection, number, now, f"dead, {reason}")
 
 
+def release(connection: sqlite3.Connection, client: str, key: bytes) -> None:
+    """Let go of a request that has no answer: another worker has it."""
+    known = number_and_state(connection, client, key)
+    if known is not None and known[1] in _UNANSWERED:
+        connection.execute("DELETE FROM record WHERE number = ?", (known[0],))
+
+
 def replay(connection: sqlite3.Connection, client: str, request_id: str, now: float) -> bool:
     """Let a dead request run again as if it had just come; tell whether there was one."""
     row = connection.execute(

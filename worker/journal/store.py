@@ -200,6 +200,10 @@ class Journal:
             )
         )
 
+    async def release(self, client: str, key: bytes) -> None:
+        """Let go of a request without an answer, which another worker has now."""
+        await self._writer.submit(lambda connection: changes.release(connection, client, key))
+
     async def feedback(self, client: str, key: bytes, verdict: Verdict) -> bool:
         """Keep what a user says of a request's mode; False without a record of it."""
         now = self._now()

@@ -62,6 +62,7 @@ class Connection:
         options: Where the broker is and how to get in.
         subscriptions: Topic filters, subscribed at QoS 1 on every connect. On MQTT 5 retained
             messages are not asked for: an old request must not come back with each reconnect.
+        retained: Topic filters of which the retained messages are wanted too, on each connect.
         on_message: Called on the loop for each message. Whoever takes one calls `ack`.
         on_state: Called on the loop when requests can reach us, and when they no longer can.
         birth: Asked on every connect for what to publish first.
@@ -77,6 +78,7 @@ class Connection:
         options: BrokerOptions,
         *,
         subscriptions: Sequence[str],
+        retained: Sequence[str] = (),
         on_message: Callable[[Incoming], None],
         on_state: Callable[[State], None] | None = None,
         birth: Callable[[], Sequence[Outgoing]] = tuple,
@@ -84,7 +86,8 @@ class Connection:
     ) -> None:
         self._options = options
         self._is_v5 = options.protocol == "5"
-        self._subscriptions = tuple(subscriptions)
+        self._subscriptions = (*subscriptions, *retained)
+        self._retained = frozenset(retained)
         self._on_message = on_message
         self._on_state = on_state
         self._birth = birth
@@ -282,8 +285,14 @@ class Connection:
             returned = [message.mid for message in client.drop_out_messages()]
         server_maximum_bytes = getattr(properties, "MaximumPacketSize", None)
         if self._is_v5:
-            options = SubscribeOptions(qos=1, retainHandling=_RETAINED_NEVER)
-            client.subscribe([(topic_filter, options) for topic_filter in self._subscriptions])
+            never = SubscribeOptions(qos=1, retainHandling=_RETAINED_NEVER)
+            wanted = SubscribeOptions(qos=1)
+            client.subscribe(
+                [
+                    (topic_filter, wanted if topic_filter in self._retained else never)
+                    for topic_filter in self._subscriptions
+                ]
+            )
         else:
             client.subscribe([(topic_filter, 1) for topic_filter in self._subscriptions])
         # Not before: the loop would publish at once, and an answer could overtake the SUBACK.

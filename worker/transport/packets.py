@@ -35,6 +35,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     payload: bytes
     qos: int = 1
     retain: bool = False
+    response_topic: str | None = None
     correlation_data: bytes | None = None
     content_type: str | None = None
     expiry_s: int | None = None

@@ -114,6 +114,7 @@ def publish_properties(
 ) -> Properties | None:
     """Return a message's MQTT 5 properties, or None if it has none."""
     wanted: dict[str, Any] = {
+        "ResponseTopic": outgoing.response_topic,
         "CorrelationData": outgoing.correlation_data,
         "ContentType": outgoing.content_type,
         "MessageExpiryInterval": outgoing.expiry_s,

@@ -35,6 +35,67 @@ class Topics:
             _join(*share, self.root, "request", "+", "+"),
         )
 
+    def fleet_filters(self) -> tuple[str, ...]:
+        """Return what the workers of a group subscribe to, to know of each other; none alone.
+
+        What is retained there is wanted: who holds what, and who is there.
+        """
+        if self.group is None:
+            return ()
+        return (
+            self._fleet("claim", "#"),
+            _join(self.root, "worker", "+", "status"),
+            _join(self.root, "worker", "+", "metrics"),
+        )
+
+    def handed_on_filters(self) -> tuple[str, ...]:
+        """Return what a worker of a group subscribes to for requests handed on to it."""
+        if self.group is None:
+            return ()
+        to_us = self._fleet("to", self.worker)
+        return (_join(to_us, "+"), _join(to_us, "+", "+"), self.echo())
+
+    def claim(self, name: tuple[str, ...]) -> str:
+        """Return where it is retained who holds a request or a session."""
+        return self._fleet("claim", *name)
+
+    def claimed(self, topic: str) -> tuple[str, ...] | None:
+        """Return what a claim is on; None if the topic is none of a claim."""
+        if self.group is None or not topic.startswith(before := self._fleet("claim", "")):
+            return None
+        return tuple(topic.removeprefix(before).split(LEVEL_SEPARATOR))
+
+    def status_of(self, topic: str) -> str | None:
+        """Return whose status a topic is, None if it is nobody's."""
+        return self._worker_of(topic, "status")
+
+    def metrics_of(self, topic: str) -> str | None:
+        """Return whose metrics a topic has, None if it is nobody's."""
+        return self._worker_of(topic, "metrics")
+
+    def echo(self) -> str:
+        """Return where a worker of a group sends messages to itself."""
+        return self._fleet("echo", self.worker)
+
+    def handed_on(self, worker: str, client: str, lane: Lane | None) -> str:
+        """Return where a client's request is handed on to another worker."""
+        return self._fleet("to", worker, client, *(() if lane is None else (lane.value,)))
+
+    def as_requested(self, topic: str) -> str | None:
+        """Return the request topic that something handed on to us came by; None if it was not."""
+        if self.group is None or not topic.startswith(before := self._fleet("to", self.worker, "")):
+            return None
+        return _join(self.root, "request", topic.removeprefix(before))
+
+    def _fleet(self, *levels: str) -> str:
+        return _join(self.root, "fleet", self.group or "", *levels)
+
+    def _worker_of(self, topic: str, what: str) -> str | None:
+        before, after = _join(self.root, "worker", ""), f"{LEVEL_SEPARATOR}{what}"
+        if not (topic.startswith(before) and topic.endswith(after)):
+            return None
+        return topic.removeprefix(before).removesuffix(after)
+
     def control_filter(self) -> str:
         """Return what to subscribe to for control; never shared, as any worker may be meant."""
         return _join(self.root, "control", "+")
