@@ -122,8 +122,9 @@ class TopicNames(_Section):
         default=60, description="Seconds a worker of the group may be away and keep what it holds."
     )
     claim_ahead: Positive = Field(
-        default=32,
-        description="Requests that wait here before new ones go to a worker with less to do.",
+        default=8,
+        description="Requests that wait here before new ones go to a worker where fewer wait; "
+        "to one with a free row they go at once.",
     )
     reply_allow: tuple[str, ...] = Field(
         default=(),

@@ -385,6 +385,7 @@ class Daemon:
         body = presence.metrics(
             queue=self._jobs.lanes.depth(),
             running=self._jobs.running,
+            rows=self._settings.engine.max_rows,
             parked=len(self._jobs.parking),
             parked_in_all=self._jobs.parking.total,
             accepted=self._intake.accepted,

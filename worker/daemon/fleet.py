@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from worker.transport.topics import Topics
 
 KNOWN_WITHIN_S = 10.0
-_ANY_NUMBER = 1 << 30
+ANY_LOAD = 1 << 30
 
 _log = structlog.get_logger(__name__)
 
@@ -70,7 +70,7 @@ class Group:
             status, incarnation = _text(incoming.payload, "status"), _number(incoming.payload)
             self._fleet.note_status(worker, status or "offline", incarnation, self._clock())
         elif (worker := self._topics.metrics_of(incoming.topic)) is not None:
-            self._fleet.note_load(worker, _waiting(incoming.payload))
+            self._fleet.note_load(worker, _load(incoming.payload))
         elif incoming.topic == self._topics.echo():
             self._known.set()
         else:
@@ -81,12 +81,12 @@ class Group:
         """Send a message to ourselves: what was retained has come when it comes back."""
         self._publish(Outgoing(topic=self._topics.echo(), payload=b""))
 
-    def place(self, request: Request, waiting: int) -> str | None:
+    def place(self, request: Request, load: int) -> str | None:
         """Return which other worker should have a request; None: this one."""
-        return self._fleet.place(names_of(request), waiting, self._clock())
+        return self._fleet.place(names_of(request), load, self._clock())
 
     def lighter(self, than: int) -> str | None:
-        """Return a worker where fewer than so many wait, or None."""
+        """Return a worker with less to do than that, or None."""
         return self._fleet.lighter(than)
 
     async def release_lost(self, journal: Journal) -> None:
@@ -108,7 +108,7 @@ class Group:
         for job in jobs.never_begun():
             request, came = job.request, job.as_it_came
             # Who joined later can't be told on; they wait for our next start.
-            to = None if came is None or len(job.routes) > 1 else self.lighter(_ANY_NUMBER)
+            to = None if came is None or len(job.routes) > 1 else self.lighter(ANY_LOAD)
             if came is None or to is None:
                 continue
             if await self.hand_on(came, request.client, request.lane, to):
@@ -155,6 +155,8 @@ class _Said(msgspec.Struct):
     status: str | None = None
     incarnation: int = 0
     queue: dict[str, int] = {}
+    running: int = 0
+    rows: int = 0
 
 
 def _said(payload: bytes) -> _Said:
@@ -173,5 +175,6 @@ def _number(payload: bytes) -> int:
     return _said(payload).incarnation
 
 
-def _waiting(payload: bytes) -> int:
-    return sum(_said(payload).queue.values())
+def _load(payload: bytes) -> int:
+    said = _said(payload)
+    return sum(said.queue.values()) + said.running - said.rows

@@ -13,6 +13,7 @@ import structlog
 from msgspec.structs import replace
 
 from worker.crash_points import CrashPoint, reach
+from worker.daemon.fleet import ANY_LOAD
 from worker.domain.errors import (
     BadRequest,
     EngineFailed,
@@ -157,10 +158,13 @@ class Intake:
 
     async def _is_handed_on(self, incoming: Incoming, request: Request) -> bool:
         """Give a request to the worker that holds it, or that has less to do."""
-        group, waiting = self._group, len(self._jobs.lanes)
+        group = self._group
         if group is None:
             return False
-        to = group.lighter(waiting + 1) if self._jobs.draining else group.place(request, waiting)
+        if self._jobs.draining:
+            to = group.lighter(ANY_LOAD)
+        else:
+            to = group.place(request, self._jobs.load)
         if to is None:
             return False
         _, lane = self._topics.parse_request(incoming.topic)

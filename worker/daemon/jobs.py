@@ -194,6 +194,11 @@ class Jobs:
         return next(self._names)
 
     @property
+    def load(self) -> int:
+        """How many wait, less the rows that are free."""
+        return len(self.lanes) + len(self._running) - self._rows
+
+    @property
     def running(self) -> int:
         """How many jobs have a row."""
         return len(self._running)

@@ -67,6 +67,7 @@ def metrics(
     *,
     queue: Mapping[Lane, int],
     running: int,
+    rows: int,
     parked: int,
     parked_in_all: int,
     accepted: int,
@@ -81,6 +82,7 @@ def metrics(
     return {
         "queue": {str(lane): depth for lane, depth in queue.items()},
         "running": running,
+        "rows": rows,
         "parked": parked,
         "parked_in_all": parked_in_all,
         "accepted": accepted,

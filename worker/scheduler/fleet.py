@@ -24,7 +24,7 @@ class Member(Struct):
     status: Literal["online", "draining", "offline"] = "offline"
     incarnation: int = 0
     changed: float = 0.0
-    waiting: int = 0
+    load: int = 0
 
 
 class Fleet:
@@ -33,9 +33,10 @@ class Fleet:
     Args:
         own: This worker's name.
         away_s: How long a worker may be away before what it holds is anybody's.
-        claim_ahead: How many requests may wait here before new ones go to a worker with less to
-            do: more could not start soon anyway.
+        claim_ahead: How many requests may wait here before new ones go to a worker where fewer
+            wait: more could not start soon anyway. To one with a free row they go at once.
 
+    A worker's load is how many requests wait there, less the rows that are free.
     """
 
     def __init__(self, own: str, *, away_s: float, claim_ahead: int) -> None:
@@ -58,9 +59,9 @@ class Fleet:
             member.changed = now
         member.status, member.incarnation = heard, incarnation
 
-    def note_load(self, worker: str, waiting: int) -> None:
-        """Hear how many requests wait at a worker."""
-        self._members.setdefault(worker, Member()).waiting = waiting
+    def note_load(self, worker: str, load: int) -> None:
+        """Hear how much a worker has to do."""
+        self._members.setdefault(worker, Member()).load = load
 
     def note_claim(self, name: Name, worker: str | None) -> None:
         """Hear who holds something; None: nobody does any more."""
@@ -79,12 +80,12 @@ class Fleet:
         """Tell whether another worker has taken over what was this one's."""
         return self._claims.get(name, self._own) != self._own
 
-    def place(self, names: list[Name], waiting: int, now: float) -> str | None:
+    def place(self, names: list[Name], load: int, now: float) -> str | None:
         """Return which other worker should have a request; None: this one.
 
         Args:
             names: What the request is about: itself, and its session if it has one.
-            waiting: How many requests wait here.
+            load: How much this worker has to do, without the request.
             now: On the clock that statuses are noted by.
 
         """
@@ -94,24 +95,24 @@ class Fleet:
                 return None
             if holder is not None and self._counts_as_there(holder, now):
                 return holder
-        if waiting < self._claim_ahead:
+        if load < 0:
             return None
-        return self.lighter(waiting - self._claim_ahead // 2)
+        return self.lighter(0 if load < self._claim_ahead else load - self._claim_ahead // 2)
 
     def lighter(self, than: int) -> str | None:
-        """Return the worker that has least to do, if fewer wait there; it then counts as one more.
+        """Return the worker with the least load, if it is below; it then counts as one more.
 
         What it says of itself comes now and then; in between the requests sent there are counted.
         """
         there = [
-            (member.waiting, worker)
+            (member.load, worker)
             for worker, member in self._members.items()
             if worker != self._own and member.status == "online"
         ]
         if not there or min(there)[0] >= than:
             return None
         _, chosen = min(there)
-        self._members[chosen].waiting += 1
+        self._members[chosen].load += 1
         return chosen
 
     def _counts_as_there(self, worker: str, now: float) -> bool:
