@@ -41,7 +41,7 @@ def find_mosquitto():
 class Mosquitto:
     """A real Mosquitto on loopback, which can be killed and started again on the same port."""
 
-    def __init__(self, folder, port=None, *, lines=()):
+    def __init__(self, folder, port=None, *, lines=(), saves_each_change=True):
         self.folder = Path(folder)
         self.port = port or free_port()
         self.process = None
@@ -53,8 +53,7 @@ class Mosquitto:
             "max_inflight_messages 1000",
             "persistence true",
             f"persistence_location {self.folder}/",
-            "autosave_interval 1",
-            "autosave_on_changes true",
+            *(("autosave_interval 1", "autosave_on_changes true") if saves_each_change else ()),
             *lines,
         ]
         # Started as root, Mosquitto would give up its rights and then not be able to write here.

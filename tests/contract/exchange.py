@@ -212,7 +212,7 @@ def children_of(process_id):
     return [int(pid) for pid, parent, *command in rows if int(parent) == process_id and command]
 
 
-def kill_engine(daemon):
-    """Kill the daemon's engine process as the kernel would."""
+def kill_engine(daemon, number=signal.SIGKILL):
+    """Kill the daemon's engine process as the kernel would, or stop it."""
     (engine,) = children_of(daemon.process.pid)
-    os.kill(engine, signal.SIGKILL)
+    os.kill(engine, number)

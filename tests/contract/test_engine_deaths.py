@@ -1,5 +1,7 @@
 """The engine dies or hangs: what ran goes on, what kills it twice is given up, by name."""
 
+import signal
+
 import pytest
 from exchange import (
     STUB,
@@ -128,3 +130,9 @@ def test_a_request_that_fails_leaves_those_beside_it_alone(mortal):
 def test_the_metrics_of_a_worker_say_it_is_online_after_all_this(mortal, daemon):
     mortal.listen(f"{daemon.root}/worker/w1/status")
     assert hear(mortal, lambda m: m.topic.endswith("/status")).json["status"] == "online"
+
+
+def test_an_engine_that_is_stopped_is_replaced(mortal, daemon):
+    running = begin(mortal, "stub: tokens=40 delay_ms=10")
+    kill_engine(daemon, signal.SIGSTOP)
+    assert Heard(mortal, running).final["content"].endswith("end")

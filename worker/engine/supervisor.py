@@ -177,19 +177,11 @@ class Engine:
             delay = min(delay * 2, self._restart_delay_max_s)
 
     async def _run_one(self) -> str:
-        ours, theirs = socket.socketpair()
-        module = "stub" if self._options.model_name == "stub" else "process"
-        options = msgspec.json.encode(self._options).decode()
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                f"worker.engine.{module}",
-                str(theirs.fileno()),
-                options,
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-            )
+        try:
+            process, ours = await self._spawn()
+        except OSError as error:
+            # No file descriptors, no processes, no memory: that may pass.
+            return f"it can't be started: {error}"
         self.starts += 1
         reader, self._writer = await asyncio.open_connection(sock=ours)
         self._why = ""
@@ -198,9 +190,30 @@ class Engine:
         finally:
             self._writer.close()
             self._kill()
-            code = await self._process.wait()
+            code = await process.wait()
         ended = f"killed by signal {-code}" if code < 0 else f"exited with status {code}"
         return self._why or ended
+
+    async def _spawn(self) -> tuple[asyncio.subprocess.Process, socket.socket]:
+        """Start a process, and return it and our end of the pipe to it."""
+        ours, theirs = socket.socketpair()
+        module = "stub" if self._options.model_name == "stub" else "process"
+        options = msgspec.json.encode(self._options).decode()
+        with theirs:
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    f"worker.engine.{module}",
+                    str(theirs.fileno()),
+                    options,
+                    pass_fds=(theirs.fileno(),),
+                    stdin=asyncio.subprocess.DEVNULL,
+                )
+            except OSError:
+                ours.close()
+                raise
+        return self._process, ours
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         self._watch(self._start_timeout_s)
