@@ -255,6 +255,18 @@ class Quota(_Section):
     )
 
 
+class ToolRule(_Section):
+    """A rule for a tool, or for those whose names fit a pattern with `*`."""
+
+    confirm: bool = Field(
+        default=False, description="Mark its calls as ones that a person must confirm."
+    )
+    arguments: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="What each argument named may be, as patterns with `*`.",
+    )
+
+
 class Access(_Section):
     """Who may do what; read again at SIGHUP."""
 
@@ -267,6 +279,9 @@ class Access(_Section):
     )
     quotas: dict[str, Quota] = Field(
         default_factory=dict, description="What clients may have, by name or pattern."
+    )
+    tools: dict[str, ToolRule] = Field(
+        default_factory=dict, description="What tools may be called with, by name or pattern."
     )
 
 

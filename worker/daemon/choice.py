@@ -10,6 +10,7 @@ from worker.daemon import conversation
 from worker.domain.access import UNLIMITED
 from worker.domain.messages import Mode, Route
 from worker.domain.thinking import find_switch, smallest_budget
+from worker.domain.tools import ToolRules
 from worker.engine.pipe import Doubt, Submit
 from worker.router.decide import decide
 from worker.router.escalation import Escalations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _MIN_THOUGHT_TOKENS = 1
 _BALANCED = Presets()
 _ESCALATION_SHARE = 0.25
+_NO_RULES = ToolRules()
 
 
 class Choice:
@@ -43,6 +45,7 @@ class Choice:
         quota_of: Tells what a client may have.
         doubt_below: Tells the probability of an answer's first tokens below which it is taken back
             and thought about; 0 never.
+        tool_rules: What tools may be called with.
 
     """
 
@@ -57,6 +60,7 @@ class Choice:
         load: Callable[[], float] = lambda: 0.0,
         quota_of: Callable[[str], Quota] = lambda _client: UNLIMITED,
         doubt_below: Callable[[], float] = lambda: 0.0,
+        tool_rules: ToolRules = _NO_RULES,
     ) -> None:
         self._router = router
         self._speeds = speeds
@@ -67,6 +71,7 @@ class Choice:
         self._quota_of = quota_of
         self._doubt_below = doubt_below
         self.escalations = Escalations(_ESCALATION_SHARE)
+        self.tool_rules = tool_rules
 
     def use(
         self,
@@ -112,7 +117,7 @@ class Choice:
             budget_tokens=budget,
             sampling=request.sampling,
             grammar=request.response_format,
-            tools=list(request.tools),
+            tools=self.tool_rules.bound(request.tools),
             tool_choice=request.tool_choice,
             owner=request.client,
             generated=job.generated,

@@ -23,7 +23,15 @@ from worker.daemon.intake import Intake
 from worker.daemon.jobs import Jobs
 from worker.daemon.outcome import Outcome
 from worker.daemon.parking import Parking
-from worker.daemon.parts import broker_options, engine_options, group, presets, router, rules
+from worker.daemon.parts import (
+    broker_options,
+    engine_options,
+    group,
+    presets,
+    router,
+    rules,
+    tool_rules,
+)
 from worker.daemon.preparing import Preparing
 from worker.daemon.room import Room
 from worker.daemon.streams import Streams
@@ -143,6 +151,7 @@ class Daemon:
             load=lambda: min(1.0, lanes.hurried / settings.engine.max_rows),
             quota_of=self._access.quota_of,
             doubt_below=self._doubt_below,
+            tool_rules=tool_rules(settings),
         )
         self._jobs = Jobs(
             preparing=Preparing(
@@ -262,6 +271,7 @@ class Daemon:
             default_mode=thinking.default_mode,
             budget_tokens=thinking.budget_tokens,
         )
+        self._choice.tool_rules = tool_rules(self._settings)
         self._delivery.show_reasoning = thinking.publish_reasoning
         self._access.use(rules(self._settings))
         self._take_replayed()

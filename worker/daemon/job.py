@@ -14,6 +14,7 @@ from worker.scheduler.lanes import Waiting
 if TYPE_CHECKING:
     import asyncio
 
+    from worker.domain.errors import ThinkqError
     from worker.domain.messages import Progress
     from worker.domain.session import Session
     from worker.engine.pipe import Submit
@@ -64,6 +65,8 @@ class Job:
         """The message itself, where another worker may get it as long as it waits."""
         self.times_parked = 0
         self.stopped: StopReason | None = None
+        self.refused: ThinkqError | None = None
+        """Why what the model wants to do may not be done."""
         self.mode: Mode | None = None
         self.route: Route | None = None
         self.remember: Mode | None = None

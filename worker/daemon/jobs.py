@@ -354,7 +354,7 @@ class Jobs:
                     self.idle_work.event(event)
                 continue
             if isinstance(event, Text):
-                self._streams.text(job, event.kind, event.text)
+                self._say(job, event)
             elif isinstance(event, State):
                 self._streams.progress(job, event.state, prefilled=event.prefilled)
             elif isinstance(event, Escalated):
@@ -362,10 +362,28 @@ class Jobs:
                 job.think_after_all(event.why)
                 _log.info("escalated", id=job.request.id, client=job.request.client)
             elif isinstance(event, Done):
-                self.speeds.note_request(job.held_row_s(self._clock()))
-                self._end(job, self._endings.done(job, event))
+                self._done(job, event)
             else:
                 self._end(job, self._endings.failed(job, raised(event)))
+
+    def _done(self, job: Job, done: Done) -> None:
+        self.speeds.note_request(job.held_row_s(self._clock()))
+        if job.refused is None:
+            self._end(job, self._endings.done(job, done))
+        else:
+            self._end(job, self._endings.failed(job, job.refused))
+
+    def _say(self, job: Job, said: Text) -> None:
+        text = said.text
+        if job.refused is not None:
+            return
+        if said.kind is Kind.TOOL:
+            text, job.refused = self._preparing.checked_call(job, text)
+            if job.refused is not None:
+                if self.engine is not None:
+                    self.engine.cancel(Cancel(job.row))
+                return
+        self._streams.text(job, said.kind, text)
 
     def _in_engine(self, row: int) -> Job | None:
         return self._running.get(row) or self.parking.get(row)

@@ -62,7 +62,7 @@ class Outcome:
         return error_reply(error, job.request.id, **self._known(job, done, now))
 
     def _reply(self, job: Job, finish_reason: str, done: Done | None, now: float) -> Reply:
-        calls = () if done is None else msgspec.convert(done.tool_calls, tuple[ToolCall, ...])
+        calls = tuple(msgspec.json.decode(one, type=ToolCall) for one in job.parts[Kind.TOOL])
         stopped = _STOPPED.get(finish_reason)
         # Without an engine to complete it, what was said of a bound answer is not one.
         torn = done is None and job.request.response_format is not None

@@ -10,6 +10,7 @@ import structlog
 
 from worker.daemon.fleet import Group
 from worker.domain.access import Rules
+from worker.domain.tools import ToolRules
 from worker.engine.pipe import EngineOptions
 from worker.router import site
 from worker.router.judge import load_router
@@ -68,6 +69,12 @@ def router(settings: Settings) -> Router:
 def rules(settings: Settings) -> Rules:
     """Return who may do what."""
     return msgspec.convert(settings.access.model_dump(), Rules)
+
+
+def tool_rules(settings: Settings) -> ToolRules:
+    """Return what tools may be called with."""
+    found = {name: rule.model_dump() for name, rule in settings.access.tools.items()}
+    return msgspec.convert({"rules": found}, ToolRules)
 
 
 def presets(settings: Settings) -> Presets:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from worker.crash_points import CrashPoint, reach
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from worker.daemon.choice import Choice
     from worker.daemon.job import Job
+    from worker.domain.errors import ThinkqError
     from worker.domain.messages import Request
     from worker.domain.session import Session
     from worker.engine.pipe import Submit
@@ -95,6 +97,16 @@ class Preparing:
             **({"messages": submit.messages} if self._log_content else {}),
         )
         return submit
+
+    def checked_call(self, job: Job, text: str) -> tuple[str, ThinkqError | None]:
+        """Return a tool call as its client shall see it, and why it may not be made, if so."""
+        rules = self._choice.tool_rules
+        call = msgspec.json.decode(text)
+        declared = [str(tool["function"]["name"]) for tool in job.request.tools]
+        if rules.of(call["function"]["name"]).confirm:
+            call["confirm"] = True
+            text = msgspec.json.encode(call).decode()
+        return text, rules.refusal(call, declared)
 
     def note_escalation(self) -> None:
         """Count an answer that is thought about after all."""

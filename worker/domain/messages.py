@@ -74,11 +74,15 @@ class FunctionCall(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ToolCall(Struct, frozen=True, forbid_unknown_fields=True):
-    """One call of a declared function."""
+    """One call of a declared function.
+
+    `confirm` says that the operator wants a person to confirm it before anything is done.
+    """
 
     id: str
     function: FunctionCall
     type: Literal["function"] = "function"
+    confirm: bool | UnsetType = UNSET
 
 
 class Message(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

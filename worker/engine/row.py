@@ -362,7 +362,8 @@ class Row:
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, SyntaxError):
             return []
         calls = parsed if isinstance(parsed, list) else [parsed]
-        return [call for call in calls if isinstance(call, dict) and call.get("name")]
+        declared = {tool["function"]["name"] for tool in self.submit.tools}
+        return [call for call in calls if isinstance(call, dict) and call.get("name") in declared]
 
     def add_call(self, name: str, arguments: Any, events: list[RowEvent]) -> None:
         """Record one tool call, in OpenAI's shape, and stream it whole."""

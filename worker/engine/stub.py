@@ -3,8 +3,8 @@
 It repeats the last user message, a word a token, in thinking mode after a thought of a few words.
 A message that begins with `stub:` is an order to it, some of: `tokens=50` (so many words),
 `delay_ms=10` (between two of them), `prefill_ms=200` (before the first), `call` (calls the first
-tool declared), `unsure` (thinks after all, where it may), `fail` or `fail=bad_schema` (with that
-code), `die` (exits without a word), `hang`.
+tool declared, with `door=shed` as its argument where that is given), `unsure` (thinks after all,
+where it may), `fail` or `fail=bad_schema` (with that code), `die` (exits without a word), `hang`.
 Its speeds are measured where it was told to take its time, and unknown otherwise.
 """
 
@@ -146,12 +146,16 @@ class _Row:
             return Failed(self.submit.row, code, "the stub was told to fail")
         return None
 
+    def _arguments(self) -> str:
+        given = {"door": self.orders["door"]} if "door" in self.orders else {}
+        return msgspec.json.encode(given).decode()
+
     def _call(self) -> Text:
         name = self.submit.tools[0]["function"]["name"]
         call = {
             "id": f"call_{self.submit.row}",
             "type": "function",
-            "function": {"name": name, "arguments": "{}"},
+            "function": {"name": name, "arguments": self._arguments()},
         }
         self.calls.append(call)
         self.finish = "tool_calls"

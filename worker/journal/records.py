@@ -169,4 +169,6 @@ def _cut(text: str, lengths: Sequence[int]) -> list[str]:
 def _call_text(call: ToolCall) -> str:
     """Write a call as its stream has it: one part for each, in OpenAI's order of fields."""
     written = {"id": call.id, "type": call.type, "function": call.function}
+    if call.confirm is not UNSET:
+        written["confirm"] = call.confirm
     return msgspec.json.encode(written).decode()
