@@ -153,6 +153,9 @@ class Choice:
             router=self._router,
         )
         job.mode, job.route, job.remember = decision.mode, decision.route, decision.remember
+        if request.revise:
+            reason = "The answer comes at once; it is thought about again afterwards."
+            job.mode, job.route = Mode.NO_THINK, Route("request", reason, decision.route.score)
         if self._quota_of(request.client).thinking_tokens == 0 and job.mode is Mode.THINK:
             reason = "This client's requests are not thought about."
             job.mode, job.route = Mode.NO_THINK, Route("default", reason, decision.route.score)

@@ -179,6 +179,7 @@ class Daemon:
             restart_delay_max_s=settings.engine.restart_backoff_max_s,
         )
         self._jobs.engine = self._engine
+        self._endings.on_revision = self._jobs.add_revision
         if settings.thinking.counterfactuals:
             tries = Counterfactuals(
                 self._jobs, self._journal, idle_s=settings.thinking.counterfactuals_idle_s

@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from worker.crash_points import CrashPoint, reach
 from worker.daemon.outcome import session_after
+from worker.daemon.revising import corrected, is_news, revision_of
 from worker.domain.errors import Poisoned
 from worker.domain.messages import Mode
 from worker.journal.store import JournalError
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from worker.daemon.job import Job, StopReason
     from worker.daemon.outcome import Outcome
     from worker.domain.errors import ThinkqError
-    from worker.domain.messages import Reply
+    from worker.domain.messages import Reply, Request
+    from worker.domain.session import Session
     from worker.engine.pipe import Done
     from worker.journal.store import Journal
 
@@ -62,6 +64,7 @@ class Endings:
         self._clock = clock
         self._log_content = log_content
         self.on_answer: Callable[[Job, Reply], None] = lambda _job, _reply: None
+        self.on_revision: Callable[[Request, Job], None] = lambda _revision, _job: None
         self.answered = {Mode.THINK: 0, Mode.NO_THINK: 0}
 
     async def done(self, job: Job, done: Done) -> None:
@@ -84,6 +87,9 @@ class Endings:
     async def poisoned(self, job: Job, why: str) -> None:
         """Give up on a job that has taken too many engines down."""
         request = job.request
+        if request.revises is not None:
+            await self._drop(job)
+            return
         error = Poisoned(f"the engine went down {job.attempts} times with this request: {why}")
         reply = self._outcome.of_error(job, error, self._clock())
         history = [f"attempt {attempt + 1}: engine down" for attempt in range(job.attempts)]
@@ -98,6 +104,11 @@ class Endings:
     async def _answer(self, job: Job, reply: Reply) -> None:
         request = job.request
         session = session_after(job, reply)
+        if request.revises is not None:
+            if not is_news(request, reply):
+                await self._drop(job)
+                return
+            session = await self._corrected(request, reply)
         lengths = {kind: [len(text) for text in parts] for kind, parts in job.parts.items()}
         await _until_journaled(
             lambda: self._journal.answer(
@@ -116,6 +127,22 @@ class Endings:
             **(_said(reply) if self._log_content else {}),
         )
         self._delivery.reply(request.client, request.key, reply, job.routes)
+        revision = revision_of(job, reply)
+        if revision is not None:
+            await _until_journaled(lambda: self._journal.accept(revision))
+            self.on_revision(revision, job)
+
+    async def _drop(self, job: Job) -> None:
+        """Let a revision go that has nothing new to say."""
+        request = job.request
+        await _until_journaled(lambda: self._journal.release(request.client, request.key))
+        _log.info("not_revised", id=request.id, client=request.client)
+
+    async def _corrected(self, request: Request, reply: Reply) -> Session | None:
+        name = None if request.revises is None else request.revises.session
+        if name is None:
+            return None
+        return corrected(await self._journal.session(name), request, reply)
 
 
 def _said(reply: Reply) -> dict[str, str]:
@@ -124,7 +151,7 @@ def _said(reply: Reply) -> dict[str, str]:
     return {name: text for name, text in texts.items() if text is not UNSET}
 
 
-async def _until_journaled(write: Callable[[], Awaitable[None]]) -> None:
+async def _until_journaled(write: Callable[[], Awaitable[object]]) -> None:
     # A full disk holds the answer back, it does not lose it.
     while True:
         try:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from worker.crash_points import CrashPoint, reach
 from worker.daemon.fleet import ANY_LOAD
+from worker.daemon.revising import revision_key
 from worker.domain.errors import (
     BadRequest,
     EngineFailed,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from worker.daemon.fleet import Group
     from worker.daemon.jobs import Jobs
     from worker.daemon.room import Room
-    from worker.domain.messages import Request
+    from worker.domain.messages import Reply, Request
     from worker.domain.policy import Limits
     from worker.journal.store import Admission, Journal
     from worker.transport.packets import Incoming
@@ -147,6 +148,7 @@ class Intake:
                 return
             async with self._turn_of(request):
                 await self._accept(request, incoming)
+                await self._revision_again(request)
         except ThinkqError as error:
             await self._refuse(incoming, client, error, request)
         except JournalError:
@@ -199,8 +201,7 @@ class Intake:
         elif isinstance(admission, (Answered, Dead)):
             _log.info("answered_again", id=request.id, client=request.client)
             if admission.reply is not None:
-                route = (request.reply_to,)
-                self._delivery.reply(request.client, request.key, admission.reply, route)
+                self._again(request, request.key, admission.reply)
         else:
             self.accepted += 1
             self._access.count(request.client)
@@ -212,6 +213,15 @@ class Intake:
                 incoming.arrived,
                 as_it_came=None if self._group is None else incoming,
             )
+
+    def _again(self, request: Request, key: bytes, reply: Reply) -> None:
+        self._delivery.reply(request.client, key, reply, (request.reply_to,))
+
+    async def _revision_again(self, request: Request) -> None:
+        key = revision_key(request.key)
+        revised = await self._journal.parts(request.client, key) if request.revise else None
+        if revised is not None:
+            self._again(request, key, revised[0])
 
     async def _refuse(
         self, incoming: Incoming, client: str, error: ThinkqError, request: Request | None

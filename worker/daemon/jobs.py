@@ -15,6 +15,7 @@ import structlog
 from worker.daemon.endings import JOURNAL_RETRY_S
 from worker.daemon.job import Job, Stage
 from worker.daemon.outcome import raised
+from worker.daemon.revising import revision_key
 from worker.domain.errors import EngineFailed, ThinkqError
 from worker.domain.messages import Kind, Lane
 from worker.engine.pipe import Cancel, Done, Escalated, State, Text
@@ -137,6 +138,10 @@ class Jobs:
         self._streams.progress(job, "queued", position=self.lanes.ahead_of(job.row))
         self.start_next()
 
+    def add_revision(self, revision: Request, of: Job) -> None:
+        """Take the thought about an answer, which has been journaled."""
+        self.add(revision, of.routes, of.arrived)
+
     def _is_held(self, session: str | None, job: Job) -> bool:
         """Tell whether another job of the session comes before this one."""
         return session is not None and any(
@@ -152,8 +157,9 @@ class Jobs:
                 self._streams.join(job, request.reply_to)
 
     def find(self, client: str, key: bytes) -> Job | None:
-        """Return a client's live job."""
-        return self._by_key.get((client, key))
+        """Return a client's live job, or the revision of one that was answered."""
+        found = self._by_key.get((client, key))
+        return found or self._by_key.get((client, revision_key(key)))
 
     def of_client(self, client: str) -> list[Job]:
         """Return a client's live jobs, oldest first."""

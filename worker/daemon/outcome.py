@@ -20,6 +20,7 @@ from worker.sessions import with_turn
 
 if TYPE_CHECKING:
     from worker.daemon.job import Job, StopReason
+    from worker.domain.messages import Request
     from worker.domain.model import ModelInfo
     from worker.domain.session import Session
     from worker.engine.pipe import Done, Failed
@@ -89,9 +90,14 @@ class Outcome:
             "timing": job.timing(now),
             "model": UNSET if self.model is None else self.model.name,
             "worker": self._worker,
-            "session": UNSET if request.session is None else request.session,
+            "session": _session_name(request) or UNSET,
+            "revision": 1 if request.revises else 0 if request.revise else UNSET,
             "metadata": UNSET if request.metadata is None else request.metadata,
         }
+
+
+def _session_name(request: Request) -> str | None:
+    return request.session if request.revises is None else request.revises.session
 
 
 def session_after(job: Job, reply: Reply) -> Session | None:

@@ -124,6 +124,13 @@ class ReplyRoute(Struct, frozen=True, omit_defaults=True):
     correlation_data: bytes | None = None
 
 
+class Revises(Struct, frozen=True):
+    """The answer that a revision is of, and the session it was given in."""
+
+    content: str
+    session: str | None = None
+
+
 class Request(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A request that passed the door.
 
@@ -144,6 +151,8 @@ class Request(Struct, frozen=True, omit_defaults=True, kw_only=True):
     session: str | None = None
     sampling: Sampling = Sampling()
     stream: bool = False
+    revise: bool = False
+    revises: Revises | None = None
     response_format: dict[str, Json] | None = None
     tools: tuple[dict[str, Json], ...] = ()
     tool_choice: str | dict[str, Json] | None = None
@@ -211,7 +220,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     """The final reply: exactly one for each (client, id). Unset fields are not on the wire.
 
     `notes` say in words what was done to the answer: a loop that was cut, a grammar that was
-    completed.
+    completed. `revision` is 0 for an answer that is thought about again, 1 for what came of it.
     """
 
     id: str
@@ -230,6 +239,7 @@ class Reply(Struct, frozen=True, kw_only=True):
     worker: str | UnsetType = UNSET
     session: str | UnsetType = UNSET
     metadata: dict[str, Json] | UnsetType = UNSET
+    revision: int | UnsetType = UNSET
     error: ErrorBody | UnsetType = UNSET
 
 

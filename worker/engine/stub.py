@@ -4,7 +4,8 @@ It repeats the last user message, a word a token, in thinking mode after a thoug
 A message that begins with `stub:` is an order to it, some of: `tokens=50` (so many words),
 `delay_ms=10` (between two of them), `prefill_ms=200` (before the first), `call` (calls the first
 tool declared, with `door=shed` as its argument where that is given), `unsure` (thinks after all,
-where it may), `fail` or `fail=bad_schema` (with that code), `die` (exits without a word), `hang`.
+where it may), `waver` (answers otherwise when it thinks), `fail` or `fail=bad_schema` (with that
+code), `die` (exits without a word), `hang`.
 Its speeds are measured where it was told to take its time, and unknown otherwise.
 """
 
@@ -131,6 +132,8 @@ class _Row:
     def _answer(self, asked: str) -> list[str]:
         if "tokens" in self.orders:
             return [f"w{number} " for number in range(int(self._number("tokens")) - 1)] + ["end"]
+        if "waver" in self.orders and self.submit.mode is Mode.THINK:
+            return ["something ", "else"]
         *words, last = asked.split(" ")
         return [*(f"{word} " for word in words), last]
 

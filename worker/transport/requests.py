@@ -78,6 +78,7 @@ def _request(
         session=fields.session,
         sampling=_sampling(fields),
         stream=fields.stream or False,
+        revise=_revise(fields),
         response_format=_response_format(fields.response_format),
         tools=tuple(fields.tools or ()),
         tool_choice=_tool_choice(fields.tool_choice, tools),
@@ -146,6 +147,12 @@ def _lane(named: str | None, topic_lane: Lane | None) -> Lane:
             f"lane: expected {topic_lane.value!r} as in the topic, got {named!r}", field="lane"
         )
     return Lane(named)
+
+
+def _revise(fields: RequestFields) -> bool:
+    if fields.revise and (fields.mode == "no_think" or fields.thinking_budget == 0):
+        raise BadRequest("revise: expected a request that may be thought about", field="revise")
+    return fields.revise or False
 
 
 def _sampling(fields: RequestFields) -> Sampling:
