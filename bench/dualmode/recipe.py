@@ -19,8 +19,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 CARD = ROOT / "docs" / "embedded-model.md"
 CARD_TEMPLATE = Path(__file__).with_name("card.md")
-EXAMPLES = 62_000
-TOKENS = 6_000_000
+EXAMPLES = 120_000
+TOKENS = 10_000_000
 
 
 def main() -> None:

@@ -95,6 +95,11 @@ class Access:
         if self.rules.quota_of(client).tokens_per_day is not None:
             self._tokens[client].add(self._clock() - ago_s, tokens, _GRAIN_S)
 
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether anybody's tokens are limited."""
+        return any(quota.tokens_per_day is not None for quota in self.rules.quotas.values())
+
     def restore(self, spent: Iterable[tuple[str, int, float]]) -> None:
         """Take over what an earlier life of this worker has counted: client, tokens, seconds ago.
 

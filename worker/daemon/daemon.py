@@ -211,7 +211,8 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._look_again)
         if self._group is None:
             self._resume()
-        self._access.restore(self._journal.tokens_spent(DAY_S))
+        if self._access.counts_tokens:
+            self._access.restore(self._journal.tokens_spent(DAY_S))
         self._engine.start()
         await self._connection.start()
         self._tasks = [
