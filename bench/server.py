@@ -160,7 +160,7 @@ def main() -> None:
     ]
     model = hub.model_folder(hub.EMBEDDED_NAME, load().data_dir)
     told = []
-    with mosquitto() as (broker, folder), daemon_with(broker, folder, "") as wire:
+    with mosquitto() as (broker, folder), daemon_with(broker, folder, "max_rows = 16") as wire:
         peer = HttpPeer(model, free_port())
         sides = (Ours(wire), Theirs(peer))
         print(f"{'':<36}{'thinkq':>9}{'mlx_lm.server':>15}{'ratio':>8}")

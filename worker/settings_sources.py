@@ -159,7 +159,8 @@ def _flattened(
 ) -> Iterator[tuple[str, Any]]:
     for name, value in content.items():
         key = f"{prefix}{name}"
-        if isinstance(value, dict) and key not in fields and value:
+        is_section = any(known.startswith(f"{key}.") for known in fields)
+        if isinstance(value, dict) and key not in fields and (value or is_section):
             yield from _flattened(value, fields, f"{key}.")
         else:
             yield key, value

@@ -50,6 +50,10 @@ def test_an_unknown_section_names_the_sections(file):
     assert "brokr.port is no setting" in fault(file("[brokr]\nport = 1\n"))
 
 
+def test_a_section_may_be_empty(file):
+    assert load(file("[engine]\n[broker.tls]\n"), environment={}) == load(file(""), environment={})
+
+
 def test_an_unknown_variable_names_itself(file):
     assert fault(file(""), {"THINKQ_BROKR__PORT": "1"}).startswith("THINKQ_BROKR__PORT: ")
 
