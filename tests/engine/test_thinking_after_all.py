@@ -77,3 +77,11 @@ def test_where_the_length_leaves_no_room_nothing_is_taken_back(runner):
     said, escalations = run(runner, 9, doubt=ALWAYS, sampling=short)
     assert not escalations
     assert said.done[9].reasoning_tokens == 0
+
+
+def test_what_is_thought_about_anyway_is_not_watched(runner):
+    fields = {"mode": Mode.THINK, "budget_tokens": 20, "sampling": GREEDY}
+    plain, _ = run(runner, 10, **fields)
+    watched, escalations = run(runner, 11, doubt=ALWAYS, **fields)
+    assert not escalations
+    assert watched.tokens[11] == plain.tokens[10]

@@ -63,6 +63,7 @@ class Counterfactuals:
             submit is not None
             and route is not None
             and route.decided_by in _DECIDED_BY
+            and route.escalated is UNSET
             and reply.finish_reason is FinishReason.STOP
             and reply.content is not UNSET
             and not job.request.tools
@@ -110,7 +111,7 @@ class Counterfactuals:
         other = Mode.NO_THINK if submit.mode is Mode.THINK else Mode.THINK
         self._row, self._said = self._jobs.new_row(), ""
         self._ended = asyncio.get_running_loop().create_future()
-        engine.submit(replace(submit, row=self._row, mode=other, generated=[]))
+        engine.submit(replace(submit, row=self._row, mode=other, generated=[], doubt=None))
         if not await self._ended:
             return
         verdict = Verdict.CHANGED if differ(answer, self._said) else Verdict.UNCHANGED

@@ -6,7 +6,6 @@ live row and at most one chunk of prefill; whoever calls it looks at its inbox i
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
@@ -15,31 +14,17 @@ from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
 from msgspec import Struct
 from msgspec.structs import replace
 
-from worker.domain.errors import BadRequest, ContextTooLong, ThinkqError
 from worker.domain.messages import Mode
 from worker.engine.caches import Caches
+from worker.engine.making import RowMaker
 from worker.engine.outside import Held, Outside, kept
-from worker.engine.pipe import Cancel, Escalated, Failed, RowEvent, State, Step, Submit
-from worker.engine.prompts import PromptWriter
+from worker.engine.pipe import Cancel, Escalated, RowEvent, State, Step
 from worker.engine.row import Next, Row
 from worker.engine.sampling import penalties, seeded_sampler, shared_sampler
-from worker.engine.structured import (
-    CallProcessor,
-    GrammarProcessor,
-    Grammars,
-    shortest_closing,
-)
-from worker.engine.tools import call_grammar, describe, own_call_grammar
 
 if TYPE_CHECKING:
-    from mlx_lm.tokenizer_utils import TokenizerWrapper
-
     from worker.engine.models import LoadedModel
     from worker.engine.sampling import Sampler
-
-_SPARE_TOKENS = 64
-_ROOM_FOR_DOUBT = 2 * _SPARE_TOKENS
-"""With fewer tokens left there is no room to drop some and think."""
 
 _KV_COUNT_EVERY = 32
 _PROGRESS_TOKENS = 512
@@ -69,14 +54,8 @@ class Generation:
     def __init__(self, loaded: LoadedModel, limits: Limits) -> None:
         self._loaded = loaded
         self._limits = limits
-        profile = loaded.profile
-        self._writer = PromptWriter(
-            loaded.tokenizer,
-            native=profile.thinking == "native",
-            think_instruction=profile.think_instruction,
-            answer_instruction=profile.answer_instruction,
-        )
-        self._grammars = Grammars(loaded.tokenizer, loaded.vocabulary)
+        self._maker = RowMaker(loaded)
+        self.prepare = self._maker.prepare
         self._batch = BatchGenerator(
             loaded.model,
             max_tokens=loaded.context_tokens,
@@ -103,71 +82,6 @@ class Generation:
     def close(self) -> None:
         """Give back what the batch holds of the system's memory limits."""
         self._batch.close()
-
-    def prepare(self, submit: Submit) -> Row:
-        """Render and tokenize a request. Touches no array, so another thread may do it.
-
-        Raises:
-            ContextTooLong: The prompt leaves no room for an answer.
-            BadSchema: Its grammar can't be enforced.
-            BadRequest: It names a token that the model doesn't have.
-
-        """
-        loaded, profile = self._loaded, self._loaded.profile
-        mode = submit.mode
-        row = self._row(submit, mode)
-        if row.grammar:
-            self._grammars.matcher(row.grammar)
-        if row.own_calls:
-            self._grammars.matcher(row.own_calls, field="tools")
-        if mode is Mode.THINK and row.reasoning_limit <= 0:
-            row = self._row(replace(submit, mode=Mode.NO_THINK), Mode.NO_THINK)
-        if row.completion_limit < _ROOM_FOR_DOUBT:
-            row.watch = None
-        unknown = [token for token in submit.sampling.logit_bias if token >= loaded.vocabulary]
-        if unknown:
-            raise BadRequest(
-                f"logit_bias: expected token ids below {loaded.vocabulary}, got {unknown[0]}",
-                field="logit_bias",
-            )
-        allowed = submit.context_tokens
-        if allowed is not None and len(row.prompt) > allowed:
-            raise ContextTooLong(
-                f"the conversation has {len(row.prompt)} tokens; this client may send {allowed}"
-            )
-        if row.completion_limit < 1:
-            limit = loaded.context_tokens - 1
-            raise ContextTooLong(
-                f"the conversation has {len(row.prompt)} tokens; "
-                f"the model {profile.name} reads at most {limit} and writes the rest"
-            )
-        return row
-
-    def _row(self, submit: Submit, mode: Mode) -> Row:
-        loaded, profile = self._loaded, self._loaded.profile
-        tools = [] if submit.tool_choice == "none" else submit.tools
-        knows_tools = loaded.tokenizer.has_tool_calling
-        messages = submit.messages
-        if tools and not knows_tools:
-            messages = describe(messages, tools)
-        offered = tools if knows_tools else None
-        tokens = self._writer.conversation(messages, mode, offered)
-        room = loaded.context_tokens - len(tokens)
-        if mode is Mode.THINK:
-            room -= _SPARE_TOKENS
-        wanted = submit.sampling.max_tokens or profile.max_tokens(mode)
-        calls = call_grammar(tools, submit.tool_choice, native=knows_tools)
-        row = Row(
-            submit,
-            tokens,
-            loaded.tokenizer,
-            profile,
-            completion_limit=min(wanted, room),
-            calls=calls,
-        )
-        if row.call_tokens is not None and knows_tools and _writes_json_calls(loaded.tokenizer):
-            row.own_calls = own_call_grammar(tools, row.call_tokens[1])
-        return row
 
     def submit(self, row: Row) -> None:
         """Queue a prepared row; it enters the batch at the next step that has room for it."""
@@ -266,7 +180,7 @@ class Generation:
             row.finish(events)
             return
         if following is not Next.GO_ON:
-            closing, _ = self._closing(row, following)
+            closing, _ = self._maker.closing(row, following)
             row.accept_forced(closing, events)
         row.told = len(row.generated)
         self._rows[row.row] = row
@@ -321,15 +235,7 @@ class Generation:
     ) -> None:
         known = cached or []
         processors = self._penalties(row, len(known) + len(tokens))
-        grammar = row.grammar
-        if grammar and row.phase == "answering":
-            matcher = self._grammars.matcher(grammar)
-            matcher.consume_tokens(row.generated[row.answer_begins :])
-            processors.append(GrammarProcessor(matcher, len(known) + len(tokens)))
-        elif row.own_calls is not None and row.call_tokens is not None:
-            written_from = len(known) + len(tokens) - len(row.generated)
-            fresh = partial(self._grammars.matcher, row.own_calls)
-            processors.append(CallProcessor(fresh, *row.call_tokens, written_from))
+        processors += self._maker.bindings(row, len(known) + len(tokens))
         (row.uid,) = self._batch.insert(
             [tokens],
             caches=[cache] if cache is not None else None,
@@ -393,7 +299,7 @@ class Generation:
         submit = replace(
             row.submit, mode=Mode.THINK, budget_tokens=doubt.budget_tokens, doubt=None, generated=[]
         )
-        thinking = self._row(submit, Mode.THINK)
+        thinking = self._maker.row(submit, Mode.THINK)
         thinking.sampled = row.sampled
         self._rows[row.row] = thinking
         events.append(Escalated(row.row, f"{why}, so it was thought about after all."))
@@ -410,7 +316,7 @@ class Generation:
         known: list[int],
         events: list[RowEvent],
     ) -> None:
-        closing, replaced = self._closing(row, following)
+        closing, replaced = self._maker.closing(row, following)
         if replaced and can_trim_prompt_cache(cache):
             trim_prompt_cache(cache, replaced)
             known = known[:-replaced]
@@ -419,31 +325,12 @@ class Generation:
         row.accept_forced(closing, events)
         self._insert(row, closing, cache, known)
 
-    def _closing(self, row: Row, following: Next) -> tuple[list[int], int]:
-        """Return the tokens that lead to the answer, and how many of the last ones they replace."""
-        ended_turn = row.generated[-1] in self._loaded.tokenizer.eos_token_ids
-        if not row.native:
-            bridge = self._writer.bridge()
-            return (bridge[1:] if ended_turn else bridge), 0
-        if following is Next.BEGIN_ANSWER:
-            return self._writer.literal("\n\n"), 0
-        if ended_turn:
-            row.generated.pop()
-        return self._writer.literal(self._loaded.profile.close_text), int(ended_turn)
-
     def _close_grammar(self, row: Row, events: list[RowEvent]) -> None:
-        begun = row.generated[row.answer_begins :]
-        if not row.grammar or row.phase != "answering" or not begun:
-            return
-        matcher = self._grammars.matcher(row.grammar)
-        matcher.consume_tokens(begun)
-        if matcher.is_accepting():
-            return
-        text = shortest_closing(matcher, self._grammars.tokenizer)
         end = "the deadline" if row.finish_reason == "deadline" else "the length's end"
+        text = self._maker.completion(row)
         if text is None:
             row.notes.append(f"The grammar could not be completed at {end}.")
-        else:
+        elif text:
             row.append_answer(text, events)
             row.notes.append(f"The answer was completed by its grammar at {end}.")
 
@@ -454,15 +341,6 @@ class Generation:
     def _forget(self, row: Row) -> None:
         del self._rows[row.row]
         self._prefilling.pop(row.row, None)
-
-
-def failed(row: int, error: ThinkqError) -> Failed:
-    """Turn an error into the event that tells the daemon."""
-    return Failed(row, error.code, error.message, error.field)
-
-
-def _writes_json_calls(tokenizer: TokenizerWrapper) -> bool:
-    return getattr(tokenizer.tool_parser, "__module__", "") == "mlx_lm.tool_parsers.json_tools"
 
 
 def _real(generated: list[int]) -> list[int]:

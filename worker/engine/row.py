@@ -93,7 +93,8 @@ class Row:
         self.thought_end: ThoughtEnd = "none"
         self.notes: list[str] = []
         self.logprobs: list[TokenChoice] = []
-        self.watch = Watch(submit.doubt.below) if submit.doubt else None
+        doubt = submit.doubt if submit.mode is Mode.NO_THINK else None
+        self.watch = Watch(doubt.below) if doubt else None
         self.told = 0
         """How many of `generated` the daemon knows: not those that may yet be taken back."""
         self._tokenizer = tokenizer

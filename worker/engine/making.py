@@ -1,0 +1,164 @@
+"""From a request to a row: its prompt, its limits, its grammars, and the tokens that end a thought.
+
+Touches no array and no batch, so the reader's thread may prepare rows while the engine steps.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from worker.domain.errors import BadRequest, ContextTooLong
+from worker.domain.messages import Mode
+from worker.engine.prompts import PromptWriter
+from worker.engine.row import Next, Row
+from worker.engine.structured import (
+    CallProcessor,
+    GrammarProcessor,
+    Grammars,
+    shortest_closing,
+)
+from worker.engine.tools import call_grammar, describe, own_call_grammar
+
+if TYPE_CHECKING:
+    from mlx_lm.tokenizer_utils import TokenizerWrapper
+
+    from worker.engine.models import LoadedModel
+    from worker.engine.pipe import Submit
+
+_SPARE_TOKENS = 64
+_ROOM_FOR_DOUBT = 2 * _SPARE_TOKENS
+"""With fewer tokens left there is no room to drop some and think."""
+
+
+class RowMaker:
+    """Makes the rows of one model.
+
+    Args:
+        loaded: The model, its tokenizer and its profile.
+
+    """
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._loaded = loaded
+        profile = loaded.profile
+        self._writer = PromptWriter(
+            loaded.tokenizer,
+            native=profile.thinking == "native",
+            think_instruction=profile.think_instruction,
+            answer_instruction=profile.answer_instruction,
+        )
+        self._grammars = Grammars(loaded.tokenizer, loaded.vocabulary)
+
+    def prepare(self, submit: Submit) -> Row:
+        """Render and tokenize a request. Touches no array, so another thread may do it.
+
+        Raises:
+            ContextTooLong: The prompt leaves no room for an answer.
+            BadSchema: Its grammar can't be enforced.
+            BadRequest: It names a token that the model doesn't have.
+
+        """
+        loaded, profile = self._loaded, self._loaded.profile
+        mode = submit.mode
+        row = self.row(submit, mode)
+        if row.grammar:
+            self._grammars.matcher(row.grammar)
+        if row.own_calls:
+            self._grammars.matcher(row.own_calls, field="tools")
+        if mode is Mode.THINK and row.reasoning_limit <= 0:
+            row = self.row(replace(submit, mode=Mode.NO_THINK), Mode.NO_THINK)
+        if row.completion_limit < _ROOM_FOR_DOUBT:
+            row.watch = None
+        unknown = [token for token in submit.sampling.logit_bias if token >= loaded.vocabulary]
+        if unknown:
+            raise BadRequest(
+                f"logit_bias: expected token ids below {loaded.vocabulary}, got {unknown[0]}",
+                field="logit_bias",
+            )
+        allowed = submit.context_tokens
+        if allowed is not None and len(row.prompt) > allowed:
+            raise ContextTooLong(
+                f"the conversation has {len(row.prompt)} tokens; this client may send {allowed}"
+            )
+        if row.completion_limit < 1:
+            limit = loaded.context_tokens - 1
+            raise ContextTooLong(
+                f"the conversation has {len(row.prompt)} tokens; "
+                f"the model {profile.name} reads at most {limit} and writes the rest"
+            )
+        return row
+
+    def row(self, submit: Submit, mode: Mode) -> Row:
+        """Return the row of a request in a mode, unchecked."""
+        loaded, profile = self._loaded, self._loaded.profile
+        tools = [] if submit.tool_choice == "none" else submit.tools
+        knows_tools = loaded.tokenizer.has_tool_calling
+        messages = submit.messages
+        if tools and not knows_tools:
+            messages = describe(messages, tools)
+        offered = tools if knows_tools else None
+        tokens = self._writer.conversation(messages, mode, offered)
+        room = loaded.context_tokens - len(tokens)
+        if mode is Mode.THINK:
+            room -= _SPARE_TOKENS
+        wanted = submit.sampling.max_tokens or profile.max_tokens(mode)
+        calls = call_grammar(tools, submit.tool_choice, native=knows_tools)
+        row = Row(
+            submit,
+            tokens,
+            loaded.tokenizer,
+            profile,
+            completion_limit=min(wanted, room),
+            calls=calls,
+        )
+        if row.call_tokens is not None and knows_tools and _writes_json_calls(loaded.tokenizer):
+            row.own_calls = own_call_grammar(tools, row.call_tokens[1])
+        return row
+
+    def closing(self, row: Row, following: Next) -> tuple[list[int], int]:
+        """Return the tokens that lead to the answer, and how many of the last ones they replace."""
+        ended_turn = row.generated[-1] in self._loaded.tokenizer.eos_token_ids
+        if not row.native:
+            bridge = self._writer.bridge()
+            return (bridge[1:] if ended_turn else bridge), 0
+        if following is Next.BEGIN_ANSWER:
+            return self._writer.literal("\n\n"), 0
+        if ended_turn:
+            row.generated.pop()
+        return self._writer.literal(self._loaded.profile.close_text), int(ended_turn)
+
+    def bindings(self, row: Row, context_length: int) -> list[Any]:
+        """Return the logits processors that bind what a row writes next.
+
+        Args:
+            row: Its answer so far counts as written under its grammar.
+            context_length: How many tokens are read when it goes on.
+
+        """
+        if row.grammar and row.phase == "answering":
+            matcher = self._grammars.matcher(row.grammar)
+            matcher.consume_tokens(row.generated[row.answer_begins :])
+            return [GrammarProcessor(matcher, context_length)]
+        if row.own_calls is not None and row.call_tokens is not None:
+            fresh = partial(self._grammars.matcher, row.own_calls)
+            written_from = context_length - len(row.generated)
+            return [CallProcessor(fresh, *row.call_tokens, written_from)]
+        return []
+
+    def completion(self, row: Row) -> str | None:
+        """Return the shortest text that completes an answer that is cut; None: there is none."""
+        begun = row.generated[row.answer_begins :]
+        if not row.grammar or row.phase != "answering" or not begun:
+            return ""
+        matcher = self._grammars.matcher(row.grammar)
+        matcher.consume_tokens(begun)
+        if matcher.is_accepting():
+            return ""
+        return shortest_closing(matcher, self._grammars.tokenizer)
+
+
+def _writes_json_calls(tokenizer: TokenizerWrapper) -> bool:
+    return getattr(tokenizer.tool_parser, "__module__", "") == "mlx_lm.tool_parsers.json_tools"
