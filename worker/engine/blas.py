@@ -8,13 +8,21 @@ calls instead. On macOS MLX uses Accelerate and Metal, and nothing is done.
 from __future__ import annotations
 
 import ctypes
+import subprocess
 import sys
 from pathlib import Path
 
 from msgspec import Struct
 
-_BUNDLED = Path("cmeel.prefix/lib/libopenblas.so.0.3")
+_BUNDLED = (
+    # Chooses its kernels by the processor it finds.
+    "ngsolve_openblas/libopenblasp-*.so",
+    # Built for one processor: of use where that is the one.
+    "cmeel.prefix/lib/libopenblas.so.0.3",
+)
 _SYSTEM = "libopenblas.so.0"
+_TRY = Path(__file__).with_name("try_blas.py")
+_TRY_TIMEOUT_S = 20.0
 
 
 class BlasReport(Struct, frozen=True):
@@ -43,11 +51,11 @@ def prepare(threads: int | None = None) -> BlasReport:
         raise RuntimeError("mlx was imported before its BLAS was chosen")
     reasons = []
     for candidate in (*_bundled(), _SYSTEM):
-        try:
-            library = ctypes.CDLL(candidate, mode=ctypes.RTLD_GLOBAL)
-        except OSError as error:
-            reasons.append(str(error))
+        complaint = why_not(candidate)
+        if complaint is not None:
+            reasons.append(complaint)
             continue
+        library = ctypes.CDLL(candidate, mode=ctypes.RTLD_GLOBAL)
         if threads is not None:
             library.openblas_set_num_threads(threads)
         return BlasReport(
@@ -56,9 +64,29 @@ def prepare(threads: int | None = None) -> BlasReport:
     return BlasReport(name="reference", slow=True, advice=_advice(reasons))
 
 
+def why_not(library: str) -> str | None:
+    """Say why a BLAS can't be used here, None if it can; asked of a process that may die of it."""
+    command = [sys.executable, "-I", "-S", str(_TRY), library]
+    try:
+        done = subprocess.run(  # noqa: S603 - the program itself
+            command, capture_output=True, text=True, check=False, timeout=_TRY_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        return f"{library} took more than {_TRY_TIMEOUT_S:.0f} s for a small product"
+    if done.returncode == 0:
+        return None
+    said = done.stderr.strip().splitlines()
+    return said[-1] if said else f"{library} can't multiply on this processor"
+
+
 def _bundled() -> list[str]:
-    places = (Path(folder) / _BUNDLED for folder in sys.path if folder)
-    return [str(place) for place in places if place.is_file()]
+    folders = [Path(folder) for folder in sys.path if folder]
+    return [
+        str(place)
+        for pattern in _BUNDLED
+        for folder in folders
+        for place in sorted(folder.glob(pattern))
+    ]
 
 
 def _advice(reasons: list[str]) -> str:
