@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from worker.daemon.job import Job
     from worker.domain.access import Quota
     from worker.domain.messages import Message, Request
+    from worker.domain.model import ModelInfo
     from worker.router.judge import Router
     from worker.scheduler.speeds import Speeds
 
@@ -37,14 +38,13 @@ class Choice:
 
     Args:
         router: Judges what nobody decided.
-        speeds: What the engine has managed lately.
         default_mode: What `auto` means to the operator; `auto` leaves it to the router.
         budget_tokens: The operator's cap on every thought.
         presets: What being wrong costs each client and lane.
         load: Tells how full the worker is, from 0 to 1.
         quota_of: Tells what a client may have.
-        doubt_below: Tells the probability of an answer's first tokens below which it is taken back
-            and thought about; 0 never.
+        doubt_below: The probability of an answer's first tokens below which it is taken back and
+            thought about; 0 never, None what was measured for the model.
         tool_rules: What tools may be called with.
 
     """
@@ -52,18 +52,16 @@ class Choice:
     def __init__(
         self,
         router: Router,
-        speeds: Speeds,
         *,
         default_mode: Literal["auto", "think", "no_think"] = "auto",
         budget_tokens: int | None = None,
         presets: Presets = _BALANCED,
         load: Callable[[], float] = lambda: 0.0,
         quota_of: Callable[[str], Quota] = lambda _client: UNLIMITED,
-        doubt_below: Callable[[], float] = lambda: 0.0,
+        doubt_below: float | None = 0.0,
         tool_rules: ToolRules = _NO_RULES,
     ) -> None:
         self._router = router
-        self._speeds = speeds
         self._default_mode = default_mode
         self._budget_tokens = budget_tokens
         self._presets = presets
@@ -87,23 +85,27 @@ class Choice:
         self._default_mode = default_mode
         self._budget_tokens = budget_tokens
 
-    def submission(self, job: Job, now: float) -> Submit:
+    def submission(
+        self, job: Job, now: float, speeds: Speeds, model: ModelInfo | None = None
+    ) -> Submit:
         """Return what the engine shall run for a job; the mode, once chosen, stays.
 
         Args:
             job: Its session must have been read.
             now: On the monotonic clock, in seconds.
+            speeds: What the engine has managed lately.
+            model: What it has loaded.
 
         """
         request = job.request
         quota = self._quota_of(request.client)
         history = job.session.messages if job.session else ()
         messages = conversation.conversation(history, request)
-        thought_tokens = self._time_for_a_thought(job, messages, now)
+        thought_tokens = _time_for_a_thought(job, messages, now, speeds)
         if job.mode is None:
             self._choose(job, messages, thought_tokens)
         assert job.mode is not None
-        doubt = self._doubt(job, thought_tokens)
+        doubt = self._doubt(job, thought_tokens, model)
         if thought_tokens is not None:
             # A thought that was asked for is shortened to fit, never left out.
             thought_tokens = max(thought_tokens, _MIN_THOUGHT_TOKENS)
@@ -125,9 +127,10 @@ class Choice:
             doubt=None if doubt is None else Doubt(below=doubt, budget_tokens=budget),
         )
 
-    def _doubt(self, job: Job, thought_tokens: int | None) -> float | None:
+    def _doubt(self, job: Job, thought_tokens: int | None, model: ModelInfo | None) -> float | None:
         """Return how unsure an answer may begin, None where it is not watched."""
-        below = self._doubt_below()
+        measured = 0.0 if model is None else model.escalate_below
+        below = measured if self._doubt_below is None else self._doubt_below
         if job.mode is None or job.route is None or not below or job.generated:
             return None
         if mode_that_fits(Mode.THINK, thought_tokens) is not Mode.THINK:
@@ -165,12 +168,15 @@ class Choice:
             reason = "The deadline leaves no time for a thought."
             job.route = Route("deadline", reason, decision.route.score)
 
-    def _time_for_a_thought(self, job: Job, messages: Sequence[Message], now: float) -> int | None:
-        """Return how many tokens of thought the deadline leaves, None without a deadline."""
-        if job.deadline is None:
-            return None
-        length = conversation.characters(messages, job.request.context)
-        return fit(self._speeds, characters=length, left_s=job.deadline - now).thought_tokens
+
+def _time_for_a_thought(
+    job: Job, messages: Sequence[Message], now: float, speeds: Speeds
+) -> int | None:
+    """Return how many tokens of thought the deadline leaves, None without a deadline."""
+    if job.deadline is None:
+        return None
+    length = conversation.characters(messages, job.request.context)
+    return fit(speeds, characters=length, left_s=job.deadline - now).thought_tokens
 
 
 def length_of(request: Request) -> int:

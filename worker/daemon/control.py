@@ -137,8 +137,7 @@ class Control:
         for job in self._jobs.of_client(control.client):
             if control.session is None or job.request.session == control.session:
                 self._jobs.stop(job, "cancelled")
-        if self._jobs.engine is not None:
-            self._jobs.engine.forget()
+        self._jobs.forget_caches()
         if self._jobs.idle_work is not None:
             self._jobs.idle_work.forget(control.client)
         forgotten = await self._journal.forget(control.client, control.session)
@@ -170,7 +169,7 @@ class Control:
                 "op": "status",
                 "waiting": _ids(jobs, Stage.WAITING),
                 "running": _ids(jobs, Stage.RUNNING),
-                "queue": {str(lane): depth for lane, depth in self._jobs.lanes.depth().items()},
+                "queue": {str(lane): depth for lane, depth in self._jobs.depth().items()},
                 "draining": self._jobs.draining,
             },
             control.reply_to,
@@ -181,8 +180,8 @@ class Control:
         job = self._job(control)
         if job is not None:
             body["state"] = job.stage.name.lower()
-            if job.row in self._jobs.lanes:
-                body["position"] = self._jobs.lanes.ahead_of(job.row)
+            if (position := self._jobs.position(job)) is not None:
+                body["position"] = position
         elif control.key is not None:
             found = await self._journal.find(control.client, control.key)
             if found is not None:

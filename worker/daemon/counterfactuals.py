@@ -24,6 +24,7 @@ from worker.router.answers import differ
 if TYPE_CHECKING:
     from worker.daemon.job import Job
     from worker.daemon.jobs import Jobs
+    from worker.daemon.serving import Serving
     from worker.domain.messages import Reply
     from worker.engine.pipe import RowEvent, Submit
     from worker.journal.store import Journal
@@ -40,14 +41,16 @@ class Counterfactuals:
     """Tries answered requests in the other mode.
 
     Args:
-        jobs: Knows whether anybody waits, and has the engine.
+        jobs: Knows whether anybody waits.
+        serving: Has the engine.
         journal: Keeps what was found.
         idle_s: How long nobody may have waited before one is tried, in seconds.
 
     """
 
-    def __init__(self, jobs: Jobs, journal: Journal, *, idle_s: float) -> None:
+    def __init__(self, jobs: Jobs, serving: Serving, journal: Journal, *, idle_s: float) -> None:
         self._jobs = jobs
+        self._serving = serving
         self._journal = journal
         self._idle_s = idle_s
         self._waiting: deque[tuple[Job, Submit, str]] = deque(maxlen=KEPT)
@@ -73,8 +76,9 @@ class Counterfactuals:
     def interrupt(self) -> None:
         """Stop what is being tried: somebody waits, or the engine is gone."""
         self._disturbed.set()
-        if self._row is not None and self._jobs.engine is not None:
-            self._jobs.engine.cancel(Cancel(self._row, "cancelled"))
+        engine = self._serving.engine
+        if self._row is not None and engine is not None:
+            engine.cancel(Cancel(self._row, "cancelled"))
         self._finish(whole=False)
 
     def forget(self, client: str) -> None:
@@ -104,8 +108,8 @@ class Counterfactuals:
                 await self._try_next()
 
     async def _try_next(self) -> None:
-        engine = self._jobs.engine
-        if not self._waiting or self._jobs.busy or engine is None or not engine.ready.is_set():
+        engine = self._serving.ready_engine()
+        if not self._waiting or self._jobs.busy or engine is None:
             return
         job, submit, answer = self._waiting.popleft()
         other = Mode.NO_THINK if submit.mode is Mode.THINK else Mode.THINK

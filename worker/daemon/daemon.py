@@ -21,6 +21,7 @@ from worker.daemon.delivery import Delivery
 from worker.daemon.endings import Endings
 from worker.daemon.intake import Intake
 from worker.daemon.jobs import Jobs
+from worker.daemon.live import Live
 from worker.daemon.outcome import Outcome
 from worker.daemon.parking import Parking
 from worker.daemon.parts import (
@@ -34,6 +35,7 @@ from worker.daemon.parts import (
 )
 from worker.daemon.preparing import Preparing
 from worker.daemon.room import Room
+from worker.daemon.serving import Serving
 from worker.daemon.streams import Streams
 from worker.domain.policy import Limits
 from worker.engine.supervisor import Engine
@@ -122,21 +124,11 @@ class Daemon:
             self._journal,
             show_reasoning=settings.thinking.publish_reasoning,
         )
-        speeds, lanes = Speeds(), Lanes()
         self._access = Access(rules(settings), time.monotonic)
-        room = Room(
-            lanes,
-            speeds,
-            rows=settings.engine.max_rows,
-            in_all=settings.limits.queued_requests,
-            for_client=settings.limits.queued_per_client,
-            clock=time.monotonic,
-        )
         streams = Streams(self._delivery, time.monotonic)
-        self._outcome = Outcome(self._worker)
         self._endings = Endings(
             journal=self._journal,
-            outcome=self._outcome,
+            outcome=Outcome(self._worker),
             delivery=self._delivery,
             access=self._access,
             clock=time.monotonic,
@@ -144,47 +136,55 @@ class Daemon:
         )
         self._choice = Choice(
             router(settings),
-            speeds,
             default_mode=settings.thinking.default_mode,
             budget_tokens=settings.thinking.budget_tokens,
             presets=presets(settings),
-            load=lambda: min(1.0, lanes.hurried / settings.engine.max_rows),
+            load=lambda: min(1.0, self._serving.lanes.hurried / settings.engine.max_rows),
             quota_of=self._access.quota_of,
-            doubt_below=self._doubt_below,
+            doubt_below=settings.thinking.escalate_below,
             tool_rules=tool_rules(settings),
         )
-        self._jobs = Jobs(
-            preparing=Preparing(
-                journal=self._journal,
-                choice=self._choice,
-                clock=time.monotonic,
-                recognizer=settings.recognizer(),
-                log_content=settings.log.content,
-            ),
-            outcome=self._outcome,
-            speeds=speeds,
-            streams=streams,
-            endings=self._endings,
-            lanes=lanes,
+        preparing = Preparing(
+            journal=self._journal,
+            choice=self._choice,
+            clock=time.monotonic,
+            recognizer=settings.recognizer(),
+            log_content=settings.log.content,
+        )
+        works: dict[str, Any] = {
+            "live": Live(),
+            "preparing": preparing,
+            "streams": streams,
+            "endings": self._endings,
+            "clock": time.monotonic,
+        }
+        self._serving = Serving(
+            **works,
+            speeds=Speeds(),
+            lanes=Lanes(),
             rows=settings.engine.max_rows,
             parking=Parking(settings.engine.max_parked),
-            clock=time.monotonic,
             on_model=self._announce,
         )
+        self._jobs = Jobs(**works, serving=self._serving)
         self._engine = Engine(
             engine_options(settings, model_path),
-            self._jobs,
+            self._serving,
             start_timeout_s=settings.engine.start_timeout_s,
             step_timeout_s=settings.engine.step_timeout_s,
             restart_delay_max_s=settings.engine.restart_backoff_max_s,
         )
-        self._jobs.engine = self._engine
+        self._serving.engine = self._engine
         self._endings.on_revision = self._jobs.add_revision
         if settings.thinking.counterfactuals:
             tries = Counterfactuals(
-                self._jobs, self._journal, idle_s=settings.thinking.counterfactuals_idle_s
+                self._jobs,
+                self._serving,
+                self._journal,
+                idle_s=settings.thinking.counterfactuals_idle_s,
             )
-            self._jobs.idle_work, self._endings.on_answer = tries, tries.note
+            self._jobs.idle_work = self._serving.idle_work = tries
+            self._endings.on_answer = tries.note
         self._group = group(settings, self._topics, self._connection.publish)
         shared: dict[str, Any] = {
             "topics": self._topics,
@@ -197,7 +197,12 @@ class Daemon:
         }
         self._intake = Intake(
             **shared,
-            room=room,
+            room=Room(
+                self._jobs,
+                in_all=settings.limits.queued_requests,
+                for_client=settings.limits.queued_per_client,
+                clock=time.monotonic,
+            ),
             control=Control(**shared, streams=streams),
             acknowledge=self._connection.ack,
             group=self._group,
@@ -355,14 +360,14 @@ class Daemon:
     def _card(self) -> dict[str, Any]:
         return presence.card(
             worker=self._worker,
-            model=self._outcome.model,
+            model=self._serving.model,
             limits=self._limits,
             rows=self._settings.engine.max_rows,
             speeds=self._speeds(),
         )
 
     def _status_message(self, status: presence.Presence, why: str) -> Outgoing:
-        model = self._outcome.model if status == "online" else None
+        model = self._serving.model if status == "online" else None
         body = presence.status(
             status,
             worker=self._worker,
@@ -373,15 +378,11 @@ class Daemon:
         return codec.encode_retained(body, self._topics.status())
 
     def _speeds(self) -> dict[str, float | None]:
-        speeds = self._jobs.speeds
+        speeds = self._serving.speeds
         return {
             "prefill_tokens_per_s": _rounded(speeds.prefill_tokens_per_s),
             "row_tokens_per_s": _rounded(speeds.row_tokens_per_s),
         }
-
-    def _doubt_below(self) -> float:
-        wanted, model = self._settings.thinking.escalate_below, self._outcome.model
-        return wanted if wanted is not None else model.escalate_below if model else 0.0
 
     async def _publish_metrics(self) -> None:
         last: Outgoing | None = None
@@ -395,11 +396,11 @@ class Daemon:
 
     def _metrics_message(self) -> Outgoing:
         body = presence.metrics(
-            queue=self._jobs.lanes.depth(),
+            queue=self._jobs.depth(),
             running=self._jobs.running,
             rows=self._settings.engine.max_rows,
-            parked=len(self._jobs.parking),
-            parked_in_all=self._jobs.parking.total,
+            parked=len(self._serving.parking),
+            parked_in_all=self._serving.parking.total,
             accepted=self._intake.accepted,
             refused=self._intake.refused,
             answered=self._endings.answered,

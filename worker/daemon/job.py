@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from worker.domain.errors import ThinkqError
     from worker.domain.messages import Progress
+    from worker.domain.model import ModelInfo
     from worker.domain.session import Session
     from worker.engine.pipe import Submit
     from worker.transport.packets import Incoming
@@ -72,6 +73,8 @@ class Job:
         self.remember: Mode | None = None
         self.session: Session | None = None
         self.budget_tokens: int | None = None
+        self.model: ModelInfo | None = None
+        """What answers it, once that is known."""
         self.parts: dict[Kind, list[str]] = defaultdict(list)
         self.generated: list[int] = []
         self.progress: list[Progress] = []

@@ -21,7 +21,6 @@ from worker.sessions import with_turn
 if TYPE_CHECKING:
     from worker.daemon.job import Job, StopReason
     from worker.domain.messages import Request
-    from worker.domain.model import ModelInfo
     from worker.domain.session import Session
     from worker.engine.pipe import Done, Failed
 
@@ -42,7 +41,6 @@ class Outcome:
 
     def __init__(self, worker: str) -> None:
         self._worker = worker
-        self.model: ModelInfo | None = None
 
     def of_end(self, job: Job, done: Done, now: float) -> Reply:
         """Return the reply of a job that the engine has ended.
@@ -88,7 +86,7 @@ class Outcome:
             "route": UNSET if job.route is None else job.route,
             "usage": UNSET if done is None else _usage(done),
             "timing": job.timing(now),
-            "model": UNSET if self.model is None else self.model.name,
+            "model": UNSET if job.model is None else job.model.name,
             "worker": self._worker,
             "session": _session_name(request) or UNSET,
             "revision": 1 if request.revises else 0 if request.revise else UNSET,

@@ -17,18 +17,15 @@ from worker.scheduler.speeds import fit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from worker.daemon.jobs import Jobs
     from worker.domain.messages import Request
-    from worker.scheduler.lanes import Lanes
-    from worker.scheduler.speeds import Speeds
 
 
 class Room:
     """The room for requests that wait.
 
     Args:
-        lanes: What waits.
-        speeds: What the engine has managed lately.
-        rows: How many requests run at once.
+        jobs: Knows what waits, and at which model.
         in_all: How many may wait.
         for_client: How many of one client may wait.
         clock: The monotonic clock, in seconds.
@@ -37,17 +34,13 @@ class Room:
 
     def __init__(
         self,
-        lanes: Lanes,
-        speeds: Speeds,
+        jobs: Jobs,
         *,
-        rows: int,
         in_all: int,
         for_client: int,
         clock: Callable[[], float],
     ) -> None:
-        self._lanes = lanes
-        self._speeds = speeds
-        self._rows = rows
+        self._jobs = jobs
         self._in_all = in_all
         self._for_client = for_client
         self._clock = clock
@@ -61,7 +54,7 @@ class Room:
             arrived: On the monotonic clock, in seconds.
 
         """
-        return self._full(request.client) or self._unreachable(request, arrived)
+        return self._full(request) or self._unreachable(request, arrived)
 
     @contextmanager
     def held_for(self, client: str) -> Iterator[None]:
@@ -72,17 +65,19 @@ class Room:
         finally:
             self._held -= Counter((client,))
 
-    def _full(self, client: str) -> QueueFull | None:
-        waiting = len(self._lanes) + self._held.total()
+    def _full(self, request: Request) -> QueueFull | None:
+        client = request.client
+        waiting = self._jobs.waiting + self._held.total()
         if waiting >= self._in_all:
             limit = self._in_all
-        elif self._lanes.of_client(client) + self._held[client] >= self._for_client:
+        elif self._jobs.waiting_of(client) + self._held[client] >= self._for_client:
             limit = self._for_client
         else:
             return None
+        serving = self._jobs.serving_of(request)
         return QueueFull(
             f"{limit} requests wait already",
-            retry_after_ms=self._speeds.wait_ms(waiting, self._rows),
+            retry_after_ms=serving.speeds.wait_ms(waiting, serving.rows),
         )
 
     def _unreachable(self, request: Request, arrived: float) -> DeadlineUnreachable | None:
@@ -90,7 +85,8 @@ class Room:
             return None
         left_s = request.deadline_ms / 1000 - (self._clock() - arrived)
         length = length_of(request)
-        if fit(self._speeds, characters=length, left_s=left_s).reachable:
+        speeds = self._jobs.serving_of(request).speeds
+        if fit(speeds, characters=length, left_s=left_s).reachable:
             return None
         return DeadlineUnreachable(
             f"deadline_ms: reading {length} characters and beginning to answer takes longer "

@@ -1,0 +1,307 @@
+"""One model at work: who waits for it, who has a row of its engine, who is parked, what it says.
+
+It is its engine's listener, on the daemon's event loop. A job gets a row when the lanes say so;
+what it says goes to `streams`, its end to `endings`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from worker.daemon.endings import JOURNAL_RETRY_S
+from worker.daemon.job import Stage
+from worker.daemon.outcome import raised
+from worker.domain.errors import EngineFailed, ThinkqError
+from worker.domain.messages import Kind, Lane
+from worker.engine.pipe import Cancel, Done, Escalated, State, Text
+from worker.journal.store import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from worker.daemon.counterfactuals import Counterfactuals
+    from worker.daemon.endings import Endings
+    from worker.daemon.job import Job, StopReason
+    from worker.daemon.live import Live
+    from worker.daemon.parking import Parking
+    from worker.daemon.preparing import Preparing
+    from worker.daemon.streams import Streams
+    from worker.domain.model import ModelInfo
+    from worker.engine.pipe import Step
+    from worker.engine.supervisor import Engine
+    from worker.scheduler.lanes import Lanes, Waiting
+    from worker.scheduler.speeds import Speeds
+
+_POISON_ATTEMPTS = 2
+
+_log = structlog.get_logger(__name__)
+
+
+class Serving:
+    """The work of one model.
+
+    Args:
+        live: Every live job, of this model and of others.
+        preparing: Readies a job for the engine, or answers it without.
+        speeds: Learns how fast the engine is.
+        streams: Publishes what jobs say.
+        endings: Ends jobs.
+        lanes: Decides who is next.
+        rows: How many jobs run at once.
+        parking: Where jobs are that gave their row to a more urgent one.
+        clock: The monotonic clock, in seconds.
+        on_model: Called when the model has been loaded.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        live: Live,
+        preparing: Preparing,
+        speeds: Speeds,
+        streams: Streams,
+        endings: Endings,
+        lanes: Lanes,
+        rows: int,
+        parking: Parking,
+        clock: Callable[[], float],
+        on_model: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._live = live
+        self._preparing = preparing
+        self._streams = streams
+        self._endings = endings
+        self._clock = clock
+        self._on_model = on_model
+        self._running: dict[int, Job] = {}
+        self.lanes = lanes
+        self.speeds = speeds
+        self.rows = rows
+        self.parking = parking
+        self.engine: Engine | None = None
+        self.model: ModelInfo | None = None
+        """What the engine has loaded, or had when it was there last."""
+        self.tokens_produced = 0
+        self.idle_work: Counterfactuals | None = None
+
+    @property
+    def running(self) -> int:
+        """How many jobs have a row."""
+        return len(self._running)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether any job has a row, or had one and is parked."""
+        return bool(self._running or self.parking)
+
+    @property
+    def load(self) -> int:
+        """How many wait, less the rows that are free."""
+        return len(self.lanes) + len(self._running) - self.rows
+
+    def ready_engine(self) -> Engine | None:
+        """Return the engine if it takes rows now."""
+        engine = self.engine
+        return engine if engine is not None and engine.ready.is_set() else None
+
+    # Who waits -----------------------------------------------------------------------------
+
+    def add(self, job: Job) -> None:
+        """Let a job wait for a row."""
+        self.lanes.add(job.waiting())
+        self._streams.progress(job, "queued", position=self.lanes.ahead_of(job.row))
+        self.start_next()
+
+    def stop(self, job: Job, reason: StopReason) -> None:
+        """End a job before its time; what it has said so far is its reply."""
+        job.stopped = reason
+        if job.row in self.parking and self.engine is not None:
+            # What it said so far is in the engine, and comes with its end.
+            self.engine.cancel(Cancel(job.row, reason))
+        elif self.lanes.remove(job.row) is not None:
+            self.end(job, self._endings.stopped(job, reason))
+        elif job.row in self._running and self.engine is not None:
+            self.engine.cancel(Cancel(job.row, reason))
+
+    def end(self, job: Job, ending: Coroutine[None, None, None]) -> None:
+        """Free a job's row at once, and let go of the job when its reply is on disk."""
+        job.model = self.model
+        self._running.pop(job.row, None)
+        if self.parking.leave(job.row):
+            self.lanes.remove(job.row)
+        self._live.end(job, ending)
+        self.start_next()
+
+    def fail(self, job: Job, error: ThinkqError) -> None:
+        """End a job that gets no answer."""
+        self.end(job, self._endings.failed(job, error))
+
+    def wait_again(self, job: Job) -> None:
+        """Put a job that had a row back among those that wait."""
+        self._running.pop(job.row, None)
+        self._live.give_turn_back(job)
+        job.stage = Stage.WAITING
+        job.submitted = False
+        if job.stopped is not None:
+            self.end(job, self._endings.stopped(job, job.stopped))
+        else:
+            self.lanes.put_back(job.waiting())
+
+    # Who runs ------------------------------------------------------------------------------
+
+    def start_next(self) -> None:
+        """Give free rows to whoever is next, and a running job's to one that can't wait."""
+        engine = self.ready_engine()
+        while engine is not None:
+            victim = None
+            if len(self._running) < self.rows:
+                waiting = self.lanes.take(self._may_start)
+            else:
+                victim = self.parking.victim(self._running.values())
+                waiting = None if victim is None else self.lanes.take(self._may_take_a_row)
+            if waiting is None:
+                return
+            if victim is not None:
+                self._park(victim, engine)
+            self._give_row(self._live[waiting.row], engine)
+
+    def _give_row(self, job: Job, engine: Engine) -> None:
+        job.begin(self._clock())
+        self._live.take_turn(job)
+        self._running[job.row] = job
+        if self.parking.leave(job.row):
+            engine.resume(job.row)
+        else:
+            self._live.in_background(self._start(job, engine))
+
+    def _park(self, job: Job, engine: Engine) -> None:
+        del self._running[job.row]
+        self._live.give_turn_back(job)
+        job.stage = Stage.WAITING
+        self.parking.park(job)
+        self.lanes.put_back(job.waiting())
+        engine.park(job.row)
+        _log.info("parked", id=job.request.id, client=job.request.client, lane=job.lane)
+
+    def _may_take_a_row(self, waiting: Waiting) -> bool:
+        return waiting.lane is Lane.INTERACTIVE and self._may_start(waiting)
+
+    def _may_start(self, waiting: Waiting) -> bool:
+        if self._live.draining and waiting.row not in self.parking:
+            return False
+        if not self._live.is_free(waiting.session):
+            return False
+        # Of those that may have taken the engine down, one runs at a time: the next crash then
+        # names the one to blame.
+        suspect = self._live[waiting.row].attempts > 0
+        return not (suspect and any(other.attempts for other in self._running.values()))
+
+    async def _start(self, job: Job, engine: Engine) -> None:
+        try:
+            submit = await self._preparing.for_engine(job, self.speeds, self.model)
+        except ThinkqError as error:
+            self.fail(job, error)
+            return
+        except JournalError as error:
+            _log.warning("journal_failed", error=str(error), retry_in_s=JOURNAL_RETRY_S)
+            await asyncio.sleep(JOURNAL_RETRY_S)
+            self.wait_again(job)
+            self.start_next()
+            return
+        except Exception:  # noqa: BLE001 - a fault of ours is answered and frees its row
+            _log.exception("start_failed", id=job.request.id, client=job.request.client)
+            self.fail(job, EngineFailed("the worker is at fault; its log says how"))
+            return
+        if job.stopped is not None:
+            self.end(job, self._endings.stopped(job, job.stopped))
+        elif engine is not self.ready_engine():
+            # It went down while the session was read; the next one gets the job.
+            self.wait_again(job)
+        else:
+            engine.submit(submit)
+            job.submitted = True
+            job.submit = submit if self.idle_work is not None else None
+
+    # What the engine says ------------------------------------------------------------------
+
+    def engine_ready(self, model: ModelInfo, load_s: float) -> None:
+        """Begin to give rows to the engine that has just loaded its model."""
+        self.model = model
+        _log.info("engine_ready", model=model.name, load_s=round(load_s, 2), blas=model.blas)
+        self._on_model()
+        self.start_next()
+
+    def engine_step(self, step: Step) -> None:
+        """Pass on what came of a step."""
+        self.speeds.note_step(step.prefill_tokens, step.prefill_s, step.decode_rows, step.decode_s)
+        for row, tokens in step.tokens:
+            if job := self._in_engine(row):
+                job.generated.extend(tokens)
+                self.tokens_produced += len(tokens)
+        for event in step.events:
+            job = self._in_engine(event.row)
+            if job is None:
+                if self.idle_work is not None:
+                    self.idle_work.event(event)
+                continue
+            if isinstance(event, Text):
+                self._say(job, event)
+            elif isinstance(event, State):
+                self._streams.progress(job, event.state, prefilled=event.prefilled)
+            elif isinstance(event, Escalated):
+                self._preparing.note_escalation()
+                job.think_after_all(event.why)
+                _log.info("escalated", id=job.request.id, client=job.request.client)
+            elif isinstance(event, Done):
+                self._done(job, event)
+            else:
+                self.fail(job, raised(event))
+
+    def engine_down(self, why: str, rows: Sequence[int]) -> None:
+        """Queue again what the engine took with it; give up on what took it down twice."""
+        self._forget_parked()
+        if self.idle_work is not None:
+            self.idle_work.interrupt()
+        # The last first: each goes before those that wait already.
+        for row in sorted(rows, reverse=True):
+            job = self._running.get(row)
+            if job is None:
+                continue
+            job.attempts += 1
+            if job.attempts >= _POISON_ATTEMPTS:
+                self.end(job, self._endings.poisoned(job, why))
+            else:
+                self.wait_again(job)
+
+    def _done(self, job: Job, done: Done) -> None:
+        self.speeds.note_request(job.held_row_s(self._clock()))
+        if job.refused is None:
+            self.end(job, self._endings.done(job, done))
+        else:
+            self.fail(job, job.refused)
+
+    def _say(self, job: Job, said: Text) -> None:
+        text = said.text
+        if job.refused is not None:
+            return
+        if said.kind is Kind.TOOL:
+            text, job.refused = self._preparing.checked_call(job, text)
+            if job.refused is not None:
+                if self.engine is not None:
+                    self.engine.cancel(Cancel(job.row))
+                return
+        self._streams.text(job, said.kind, text)
+
+    def _in_engine(self, row: int) -> Job | None:
+        return self._running.get(row) or self.parking.get(row)
+
+    def _forget_parked(self) -> None:
+        # They wait in their lanes already; the next engine gets them with what they had said.
+        for job in self.parking.clear():
+            job.submitted = False
+            if job.stopped is not None and self.lanes.remove(job.row):
+                self.end(job, self._endings.stopped(job, job.stopped))
