@@ -7,6 +7,7 @@ from test_generation import GREEDY, Runner
 
 from worker.domain.messages import Kind, Mode
 from worker.engine.models import load
+from worker.engine.pipe import Forget
 
 LONG = "Here is a long introduction to cats and lighthouses. " * 12
 
@@ -87,17 +88,19 @@ def test_a_bound_answer_from_a_cache_is_still_valid(runner):
     assert json.loads(said.text(row=2))["a"] in {"x", "y"}
 
 
-def test_what_is_forgotten_is_read_again(runner):
+def test_what_is_forgotten_is_read_again_by_that_client_alone(runner):
     turn(runner, LONG)
-    runner.generation.forget()
-    assert turn(runner, LONG, row=2).done[2].cached_tokens == 0
+    turn(runner, LONG, row=2, owner="you")
+    runner.generation.forget(Forget("me"))
+    assert turn(runner, LONG, row=3).done[3].cached_tokens == 0
+    assert turn(runner, LONG, row=4, owner="you").done[4].cached_tokens > 0
 
 
 def test_the_store_keeps_to_its_bytes(runner):
     one = Runner(runner.loaded, cache_bytes=1 << 30)
     turn(one, LONG)
-    needed = one.generation._caches.bytes
+    needed = one.generation.caches.bytes
     small = Runner(runner.loaded, cache_bytes=int(needed * 1.5))
     for row in range(1, 5):
         turn(small, f"{row} {LONG}", row=row)
-    assert 0 < small.generation._caches.bytes <= needed * 1.5
+    assert 0 < small.generation.caches.bytes <= needed * 1.5

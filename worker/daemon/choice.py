@@ -122,6 +122,7 @@ class Choice:
             tools=self.tool_rules.bound(request.tools),
             tool_choice=request.tool_choice,
             owner=request.client,
+            session=_session_of(request) or "",
             generated=job.generated,
             context_tokens=quota.context_tokens,
             doubt=None if doubt is None else Doubt(below=doubt, budget_tokens=budget),
@@ -177,6 +178,10 @@ def _time_for_a_thought(
         return None
     length = conversation.characters(messages, job.request.context)
     return fit(speeds, characters=length, left_s=job.deadline - now).thought_tokens
+
+
+def _session_of(request: Request) -> str | None:
+    return request.revises.session if request.revises else request.session
 
 
 def length_of(request: Request) -> int:

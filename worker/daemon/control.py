@@ -137,7 +137,7 @@ class Control:
         for job in self._jobs.of_client(control.client):
             if control.session is None or job.request.session == control.session:
                 self._jobs.stop(job, "cancelled")
-        self._jobs.forget_caches()
+        self._jobs.forget_caches(control.client, control.session)
         if self._jobs.idle_work is not None:
             self._jobs.idle_work.forget(control.client)
         forgotten = await self._journal.forget(control.client, control.session)

@@ -159,10 +159,10 @@ class Jobs:
         """Return a name that no row of any engine has had."""
         return self._live.new_row()
 
-    def forget_caches(self) -> None:
-        """Have every engine drop what it keeps of conversations that have ended."""
+    def forget_caches(self, client: str, session: str | None) -> None:
+        """Have every engine drop what it keeps of a client, or of one of its sessions."""
         if self.serving.engine is not None:
-            self.serving.engine.forget()
+            self.serving.engine.forget(client, session)
 
     # How many ------------------------------------------------------------------------------
 

@@ -1,74 +1,217 @@
-"""KV caches of conversations that ended, kept in memory for the next turn; each client has its own.
+"""KV caches of prompts that were read, kept in memory for the next that begin alike.
 
-A prompt that begins as an earlier conversation of the same client did is read only from where the
-two part. Nobody else's caches are ever looked at, so no client can tell from the time a request
-takes what another has asked. The store is mlx-lm's, least recently used first out.
+Each client has its own: nobody else's are ever looked at, so no client can tell from the time a
+request takes what another has asked. Only what the operator has pinned is found for everybody.
+What has been used longest ago goes first when there is no more room. One thread changes the
+store; another may ask it `how_much`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import mlx.core as mx
-from mlx_lm.models.cache import LRUPromptCache, can_trim_prompt_cache, trim_prompt_cache
+import numpy as np
+from mlx_lm.models.cache import KVCache
+
+from worker.engine.forest import EVERYBODY, Entry, Forest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from worker.engine.forest import Part
+
+Layers: TypeAlias = list[tuple[mx.array, mx.array]]
+"""Keys and values of each layer, of shape (1, heads, tokens, width)."""
 
 SHORTEST_TOKENS = 32
 """A shared beginning that is shorter saves less than the copying of its cache costs."""
 
-_SEQUENCES = 1024
-
 
 class Caches:
-    """The caches of one model.
+    """The caches of one model. Those that can't be cut at a position are not kept.
 
     Args:
-        max_bytes: How much they may take; 0 keeps none.
+        max_bytes: How much they may take, what is pinned included; 0 keeps none.
 
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._store = LRUPromptCache(_SEQUENCES, max_bytes)
+        self.max_bytes = max_bytes
+        self._forest: Forest[Layers] = Forest(_shorten)
+        self._held: dict[int, Entry[Layers]] = {}
+        self._lock = threading.Lock()
 
     @property
     def bytes(self) -> int:
-        """What they take now."""
-        return int(self._store.nbytes)
+        """What they take now, what is pinned included."""
+        return self._forest.size_bytes
 
-    def find(self, owner: str, tokens: list[int]) -> tuple[list[Any] | None, int]:
+    @property
+    def pinned_bytes(self) -> int:
+        """What those take that the operator has pinned."""
+        return self._forest.pinned_bytes
+
+    def shrink(self, to_bytes: int) -> None:
+        """Drop what was used longest ago until the rest takes so much; what is pinned stays."""
+        with self._lock:
+            self._forest.evict(to_bytes)
+
+    def how_much(self, owner: str | None, tokens: Sequence[int]) -> int:
+        """Return how many of a prompt's first tokens are known."""
+        with self._lock:
+            parts = self._forest.longest(owner, tokens)
+            return parts[-1].end if parts else 0
+
+    def find(
+        self, owner: str | None, tokens: Sequence[int], *, unread: int = 1
+    ) -> tuple[list[Any] | None, int]:
         """Return a cache of the longest known beginning of a prompt, and how many tokens it has.
 
-        At least the last token is left to be read, since its logits are what comes next. The cache
-        is the caller's own; None where nothing of use is known.
+        At least `unread` tokens are left to be read: the last one's logits are what comes next.
+        The cache is the caller's own; None where nothing of use is known.
         """
-        if not self._max_bytes:
-            return None, 0
-        cache, rest = self._store.fetch_nearest_cache(owner, tokens)
-        known = len(tokens) - len(rest)
-        if cache is None or known < SHORTEST_TOKENS:
-            return None, 0
-        if not rest:
-            if not can_trim_prompt_cache(cache):
+        with self._lock:
+            parts = self._forest.longest(owner, tokens[: max(0, len(tokens) - unread)])
+            if not parts or parts[-1].end < SHORTEST_TOKENS:
                 return None, 0
-            trim_prompt_cache(cache, 1)
-            known -= 1
-        return cache, known
+            self._forest.touch(parts[-1].entry)
+            return _joined(parts), parts[-1].end
 
-    def keep(self, owner: str, tokens: list[int], cache: list[Any]) -> None:
-        """Keep the cache of a conversation; it is the store's from now on.
+    def keep(
+        self,
+        owner: str | None,
+        tokens: Sequence[int],
+        cache: list[Any],
+        *,
+        session: str = "",
+        hold: int | None = None,
+    ) -> None:
+        """Keep what a cache has of a prompt and is not known yet.
 
         Args:
-            owner: The client whose conversation it is.
+            owner: The client whose prompt it is; `EVERYBODY`: it is pinned.
             tokens: What the cache was computed from, one for each of its positions.
             cache: A layer each.
+            session: The client's session that it was read for.
+            hold: A name under which it stays, whatever room there is, until it is let go.
 
         """
-        if not self._max_bytes or len(tokens) < SHORTEST_TOKENS:
+        length = min(len(tokens), *(layer.size() for layer in cache))
+        if length < SHORTEST_TOKENS or not all(type(layer) is KVCache for layer in cache):
             return
-        # Unevaluated, it would keep the whole batch's KV cache alive.
-        mx.eval([layer.state for layer in cache])
-        self._store.insert_cache(owner, tokens, cache)
+        with self._lock:
+            self._keep(owner, tokens[:length], cache, session, hold)
+
+    def let_go(self, hold: int) -> None:
+        """Let what was held be dropped as all else is; nothing happens if there is none."""
+        with self._lock:
+            entry = self._held.pop(hold, None)
+            if entry is not None:
+                entry.holds -= 1
+                self._forest.evict(self.max_bytes)
+
+    def forget(self, owner: str, session: str | None = None) -> None:
+        """Drop what a client, or one of its sessions, has left."""
+        with self._lock:
+            dropped = self._forest.forget(owner, session)
+            self._held = {hold: one for hold, one in self._held.items() if one not in dropped}
 
     def clear(self) -> None:
-        """Keep nothing of anybody: when one client is forgotten, all begin anew."""
-        self._store.trim_to(n_sequences=0)
+        """Keep nothing of anybody but what is pinned."""
+        with self._lock:
+            for owner in {entry.owner for entry in self._forest} - {EVERYBODY}:
+                self._forest.forget(owner)
+            self._held.clear()
+
+    def _keep(
+        self,
+        owner: str | None,
+        tokens: Sequence[int],
+        cache: list[Any],
+        session: str,
+        hold: int | None,
+    ) -> None:
+        parts = self._forest.longest(owner, tokens)
+        known = parts[-1].end if parts else 0
+        entry = parts[-1].entry if parts else None
+        size_bytes = sum(layer.nbytes // layer.keys.shape[2] for layer in cache)
+        size_bytes *= len(tokens) - known
+        if hold is None and not self._make_room(size_bytes, entry):
+            return
+        if known < len(tokens):
+            entry = Entry(
+                owner,
+                np.array(tokens[known:], dtype=np.int32),
+                known,
+                entry,
+                payload=[
+                    (
+                        _taken(layer.keys, known, len(tokens)),
+                        _taken(layer.values, known, len(tokens)),
+                    )
+                    for layer in cache
+                ],
+                size_bytes=size_bytes,
+            )
+            # Unevaluated, it would keep the whole batch's KV cache alive.
+            mx.eval(entry.payload)
+            self._forest.add(entry)
+        assert entry is not None
+        self._forest.touch(entry)
+        end = len(tokens)
+        above: Entry[Layers] | None = entry
+        while above is not None:
+            if above.owner is not EVERYBODY:
+                above.extents[session] = max(end, above.extents.get(session, 0))
+            end, above = above.begin, above.parent
+        if hold is not None:
+            entry.holds += 1
+            self._held[hold] = entry
+
+    def _make_room(self, size_bytes: int, parent: Entry[Layers] | None) -> bool:
+        room = self.max_bytes - size_bytes
+        if room < 0:
+            return False
+        if parent is not None:
+            parent.holds += 1
+        self._forest.evict(room)
+        if parent is not None:
+            parent.holds -= 1
+        return self._forest.size_bytes <= room
+
+
+def _joined(parts: list[Part[Layers]]) -> list[Any]:
+    cache = []
+    for number in range(len(parts[0].entry.payload)):
+        layer = KVCache()
+        layer.keys, layer.values = (
+            _concatenated([part.entry.payload[number][which] for part in parts], parts)
+            for which in (0, 1)
+        )
+        layer.offset = parts[-1].end
+        cache.append(layer)
+    return cache
+
+
+def _concatenated(arrays: list[mx.array], parts: list[Part[Layers]]) -> mx.array:
+    # A slice is an array of its own even where it is the whole: writing to it leaves the store's.
+    shares = [
+        array[..., : end - entry.begin, :]
+        for array, (entry, end) in zip(arrays, parts, strict=True)
+    ]
+    return shares[0] if len(shares) == 1 else mx.concatenate(shares, axis=2)
+
+
+def _shorten(entry: Entry[Layers], length: int) -> int:
+    entry.payload = [
+        (_taken(keys, 0, length), _taken(values, 0, length)) for keys, values in entry.payload
+    ]
+    mx.eval(entry.payload)
+    return sum(keys.nbytes + values.nbytes for keys, values in entry.payload)
+
+
+def _taken(array: mx.array, begin: int, end: int) -> mx.array:
+    # Not a slice, which would keep the whole array's memory.
+    return mx.take(array, mx.arange(begin, end), axis=2)

@@ -18,7 +18,7 @@ from worker.domain.messages import Mode
 from worker.engine.caches import Caches
 from worker.engine.making import RowMaker
 from worker.engine.outside import Held, Outside, kept
-from worker.engine.pipe import Cancel, Escalated, RowEvent, State, Step
+from worker.engine.pipe import Cancel, Escalated, Forget, RowEvent, State, Step
 from worker.engine.row import Next, Row
 from worker.engine.sampling import penalties, seeded_sampler, shared_sampler
 
@@ -64,7 +64,7 @@ class Generation:
             prefill_batch_size=limits.rows,
             prefill_step_size=limits.prefill_tokens_idle,
         )
-        self._caches = Caches(limits.cache_bytes)
+        self.caches = Caches(limits.cache_bytes)
         self._outside = Outside()
         self._prefilling: dict[int, int] = {}
         self._rows: dict[int, Row] = {}
@@ -75,9 +75,9 @@ class Generation:
         """Whether there is nothing to do; parked rows wait to be resumed."""
         return not self._rows and self._outside.idle
 
-    def forget(self) -> None:
-        """Keep no cache of any conversation that has ended."""
-        self._caches.clear()
+    def forget(self, forget: Forget) -> None:
+        """Keep no cache of what a client, or one of its sessions, has said."""
+        self.caches.forget(forget.owner, forget.session)
 
     def close(self) -> None:
         """Give back what the batch holds of the system's memory limits."""
@@ -190,7 +190,7 @@ class Generation:
     def _read(self, row: Row) -> None:
         """Insert a row from its beginning, or from where its client's caches know no further."""
         tokens = [*row.prompt, *_real(row.generated)]
-        cache, known = self._caches.find(row.submit.owner, tokens)
+        cache, known = self.caches.find(row.submit.owner, tokens)
         row.cached_tokens = min(known, len(row.prompt))
         self._insert(row, tokens[known:], cache, tokens[:known])
 
@@ -284,11 +284,11 @@ class Generation:
         else:
             cache, known = self._batch.remove([row.uid], return_prompt_caches=True)[row.uid]
         if following is Next.FINISH:
-            self._caches.keep(row.submit.owner, list(known), cache)
+            self._keep(row, known, cache)
         elif following is Next.THINK_AFTER_ALL:
             self._forget(row)
             # What was read of the prompt is found again there, as far as both prompts are alike.
-            self._caches.keep(row.submit.owner, list(known), cache)
+            self._keep(row, known, cache)
             self._think_after_all(row, why, events)
         else:
             self._answer_after_thought(row, following, cache, list(known), events)
@@ -324,6 +324,9 @@ class Generation:
         mx.eval([layer.state for layer in cache])
         row.accept_forced(closing, events)
         self._insert(row, closing, cache, known)
+
+    def _keep(self, row: Row, known: list[int], cache: list[Any]) -> None:
+        self.caches.keep(row.submit.owner, known, cache, session=row.submit.session)
 
     def _close_grammar(self, row: Row, events: list[RowEvent]) -> None:
         end = "the deadline" if row.finish_reason == "deadline" else "the length's end"

@@ -55,7 +55,7 @@ class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     `response_format`. `generated` are the token ids that an earlier engine had already produced,
     when this is a continuation: they are replayed, not sent again. `context_tokens` is what this
     client may send at most, None as much as the model reads. `doubt` lets an answer without a
-    thought begin anew with one.
+    thought begin anew with one. `owner` and `session` are whose caches the row may use and leaves.
     """
 
     row: int
@@ -67,6 +67,7 @@ class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     tools: list[dict[str, Any]] = []
     tool_choice: str | dict[str, Any] | None = None
     owner: str = ""
+    session: str = ""
     generated: list[int] = []
     context_tokens: int | None = None
     doubt: Doubt | None = None
@@ -92,7 +93,10 @@ class Resume(Struct, frozen=True, tag=True):
 
 
 class Forget(Struct, frozen=True, tag=True):
-    """Keep no cache of conversations that have ended: somebody wants to be forgotten."""
+    """Keep no cache of what a client said, or of one of its sessions: it is to be forgotten."""
+
+    owner: str
+    session: str | None = None
 
 
 class Shutdown(Struct, frozen=True, tag=True):

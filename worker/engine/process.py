@@ -167,7 +167,7 @@ def _deal_with(
     elif isinstance(message, Resume):
         generation.resume(message.row)
     elif isinstance(message, Forget):
-        generation.forget()
+        generation.forget(message)
     elif isinstance(message, Failed):
         events = [message]
     else:

@@ -130,9 +130,9 @@ class Engine:
         self._live.add(row)
         self._send(Resume(row))
 
-    def forget(self) -> None:
-        """Have the engine drop what it keeps of conversations that have ended."""
-        self._send(Forget())
+    def forget(self, owner: str, session: str | None = None) -> None:
+        """Have the engine drop what it keeps of a client, or of one of its sessions."""
+        self._send(Forget(owner, session))
 
     async def stop(self) -> None:
         """End the engine, gently first."""
