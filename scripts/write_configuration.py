@@ -53,6 +53,9 @@ def rows(section: type[BaseModel], prefix: str = "") -> list[str]:
         inner: Any = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             found += rows(inner, f"{prefix}{name}.")
+        elif get_origin(inner) is tuple and _is_section(get_args(inner)[0]):
+            found.append(f"| `{prefix}{name}` | list of tables |  | {field.description} |")
+            found += rows(get_args(inner)[0], f"{prefix}{name}[].")
         elif (
             (parts := get_args(inner))
             and inspect.isclass(parts[-1])
@@ -64,6 +67,10 @@ def rows(section: type[BaseModel], prefix: str = "") -> list[str]:
             default = shown(field.default)
             found.append(f"| `{prefix}{name}` | {takes(inner)} | {default} | {field.description} |")
     return found
+
+
+def _is_section(annotation: Any) -> bool:
+    return inspect.isclass(annotation) and issubclass(annotation, BaseModel)
 
 
 def takes(annotation: Any) -> str:

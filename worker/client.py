@@ -213,6 +213,22 @@ class Client:
         topic = _join(self._root, "control", self._name)
         self._publish(topic, {"op": "cancel", "id": request_id}, request_id)
 
+    def prewarm(self, prompt: Prompt | None = None, **fields: Any) -> None:
+        """Have the worker read what a request will begin with, while it has time.
+
+        The request then waits only for what comes after it. A later call takes an earlier one's
+        place. Nothing is answered.
+
+        Args:
+            prompt: What is known so far, such as the words heard until now, or messages; None for
+                a session's history alone.
+            fields: `session`, `tools`, `context`.
+
+        """
+        what = {} if prompt is None else _worded(prompt)
+        topic = _join(self._root, "control", self._name)
+        self._publish(topic, {"op": "prewarm", **what, **fields}, uuid.uuid4().hex)
+
     def worker_status(self, *, timeout_s: float = 2.0) -> dict[str, dict[str, Any]]:
         """Return what each worker last said of itself, by its name.
 
@@ -244,8 +260,7 @@ class Client:
     ) -> Iterator[StreamPart | Progress | Reply]:
         deadline = time.monotonic() + timeout_s
         request_id = fields.get("id") or uuid.uuid4().hex
-        what = {"prompt": prompt} if isinstance(prompt, str) else {"messages": list(prompt)}
-        body = {**what, **fields, "id": request_id}
+        body = {**_worded(prompt), **fields, "id": request_id}
         events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._streams[request_id] = events
         try:
@@ -349,6 +364,10 @@ class _Part(msgspec.Struct):
     id: str
     seq: int
     text: str
+
+
+def _worded(prompt: Prompt) -> dict[str, Any]:
+    return {"prompt": prompt} if isinstance(prompt, str) else {"messages": list(prompt)}
 
 
 def _stream_event(kind: Kind, payload: bytes | bytearray) -> StreamPart | Progress:

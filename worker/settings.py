@@ -6,6 +6,7 @@ Imported late by the command: pydantic takes a tenth of a second.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
@@ -129,14 +130,38 @@ class Settings(BaseSettings):
         except intents.IntentsMissing as error:
             raise SettingsError(f"intents.language: {error}") from error
 
+    def pinned_prompts(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        """Return the prompts that are read at the start: texts, and tools as clients send them.
+
+        Raises:
+            SettingsError: A file can't be read, or holds something else.
+
+        """
+        found = []
+        for number, prompt in enumerate(self.engine.pinned):
+            key = f"engine.pinned[{number}]"
+            text, tools = prompt.text, []
+            try:
+                if prompt.file is not None:
+                    text = prompt.file.read_text(encoding="utf-8").strip()
+                if prompt.tools_file is not None:
+                    tools = json.loads(prompt.tools_file.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                raise SettingsError(f"{key}: {error}") from error
+            if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+                raise SettingsError(f"{key}.tools_file: expected a list of tools")
+            found.append((text, tools))
+        return found
+
     def check_files(self) -> None:
-        """Read every file and secret that the settings name for the broker.
+        """Read every file and secret that the settings name for the broker and the engine.
 
         Raises:
             SettingsError: One of them is missing, is not what it should be, or others may read it.
 
         """
         self.broker_password()
+        self.pinned_prompts()
         for name in ("ca_file", "cert_file", "key_file"):
             path = getattr(self.broker.tls, name)
             if path is not None and not path.is_file():

@@ -153,6 +153,24 @@ class Model(_Section):
     )
 
 
+class PinnedPrompt(_Section):
+    """What many requests begin with, by whichever client."""
+
+    text: str = Field(default="", description="A system message, as clients send it.")
+    file: Path | None = Field(default=None, description="A file with that text, in its place.")
+    tools_file: Path | None = Field(
+        default=None, description="A file with the list of tools that goes with it, as JSON."
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> PinnedPrompt:
+        if bool(self.text) + (self.file is not None) > 1:
+            raise ValueError("expected either text or file, got both")
+        if not (self.text or self.file or self.tools_file):
+            raise ValueError("expected text, file or tools_file, got none")
+        return self
+
+
 class Engine(_Section):
     """The engine's process."""
 
@@ -166,6 +184,10 @@ class Engine(_Section):
         default=2 * 1024**3,
         ge=0,
         description="Memory for the KV caches of ended conversations; 0 keeps none.",
+    )
+    pinned: tuple[PinnedPrompt, ...] = Field(
+        default=(),
+        description="Prompts that are read at the start and help every client's requests.",
     )
     prefill_tokens_busy: Positive = Field(
         default=256, description="Prompt tokens a step while others stream."

@@ -165,3 +165,10 @@ def test_the_client_needs_neither_daemon_nor_transport():
     )
     for room in ("transport", "daemon", "engine", "journal"):
         assert f"worker.{room}" not in done.stdout
+
+
+def test_a_prewarm_says_what_is_known_and_waits_for_nothing(client, scripted):
+    client.prewarm("Turn on the", session="talk")
+    topic, body = scripted.controls.get(timeout=10)
+    assert topic == f"{scripted.root}/control/kitchen"
+    assert body == {"op": "prewarm", "prompt": "Turn on the", "session": "talk"}

@@ -250,3 +250,18 @@ def test_forget_of_a_session_leaves_the_clients_other_records(client):
     assert answer(client, {"id": reply["id"], "prompt": "hello there"}) == reply
     fresh = answer(client, {"prompt": "three", "session": session})
     assert fresh["usage"]["prompt_tokens"] == 1
+
+
+def test_a_prewarm_is_confirmed_and_is_no_request(client):
+    session = new_id()
+    told = control_reply(client, {"op": "prewarm", "session": session, "prompt": "Turn on the"})
+    assert (told["op"], told["session"]) == ("prewarm", session)
+    nothing_more(client)
+    assert answer(client, {"prompt": "hello there", "session": session})["content"] == "hello there"
+
+
+def test_another_clients_session_is_not_prewarmed(client, client_of, stub_daemon):
+    session = new_id()
+    answer(client, {"prompt": "hello there", "session": session})
+    told = control_reply(client_of(stub_daemon), {"op": "prewarm", "session": session})
+    assert told["error"]["code"] == "not_your_session"

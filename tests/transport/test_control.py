@@ -34,6 +34,13 @@ def test_messagepack_is_read():
     assert decode(msgpack.packb({"op": "forget", "session": "s"})).session == "s"
 
 
+def test_a_prewarm_says_what_is_known_of_a_request():
+    control = decode({"op": "prewarm", "session": "talk", "prompt": "Turn on the li"})
+    assert control.about.session == "talk"
+    assert [message.content for message in control.about.messages] == ["Turn on the li"]
+    assert decode({"op": "prewarm", "session": "talk"}).about.messages == ()
+
+
 def test_a_stream_is_resumed_from_where_each_kind_stopped():
     control = decode({"op": "resume", "id": "a", "from_seq": {"answer": 3, "reasoning": 0}})
     assert control.from_seq == {"answer": 3, "reasoning": 0}
@@ -64,6 +71,11 @@ def test_it_is_not_answered_to_anybody_else():
         ({"op": "resume", "from_seq": {"smell": 1}}, "from_seq"),
         ({"op": "resume", "from_seq": {"answer": -1}}, "from_seq[...]"),
         ({"op": "status", "more": 1}, "more"),
+        ({"op": "status", "prompt": "no"}, "prompt"),
+        ({"op": "prewarm"}, "prompt"),
+        ({"op": "prewarm", "prompt": "a", "messages": [{"role": "user"}]}, "prompt"),
+        ({"op": "prewarm", "messages": [{"role": "user"}]}, "messages[0].content"),
+        ({"op": "prewarm", "prompt": "a", "tools": [{"type": "function"}]}, "tools[0].function"),
     ],
 )
 def test_a_wrong_field_is_named(body, field):
@@ -73,7 +85,7 @@ def test_a_wrong_field_is_named(body, field):
 
 
 def test_an_unknown_operation_is_told_those_there_are():
-    with pytest.raises(BadRequest, match="cancel, feedback, forget, resume, status"):
+    with pytest.raises(BadRequest, match="cancel, feedback, forget, prewarm, resume, status"):
         decode({"op": "explode"})
 
 

@@ -123,6 +123,8 @@ class Choice:
             tool_choice=request.tool_choice,
             owner=request.client,
             session=_session_of(request) or "",
+            hold=request.revise,
+            held=job.first_row,
             generated=job.generated,
             context_tokens=quota.context_tokens,
             doubt=None if doubt is None else Doubt(below=doubt, budget_tokens=budget),

@@ -1,4 +1,4 @@
-"""Control messages: cancel, feedback, forget, resume, status; each only of the client's own."""
+"""Control messages: cancel, feedback, forget, prewarm, resume, status; of the client's own."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from worker.daemon.access import Access
+    from worker.daemon.ahead import ReadingAhead
     from worker.daemon.delivery import Delivery
     from worker.daemon.job import Job
     from worker.daemon.jobs import Jobs
@@ -45,6 +46,7 @@ class Control:
         streams: Repeats what was said.
         delivery: Publishes.
         access: Knows who is an operator.
+        ahead: Has read what a client will go on with.
 
     """
 
@@ -59,6 +61,7 @@ class Control:
         streams: Streams,
         delivery: Delivery,
         access: Access,
+        ahead: ReadingAhead,
     ) -> None:
         self._topics = topics
         self._limits = limits
@@ -68,6 +71,7 @@ class Control:
         self._streams = streams
         self._delivery = delivery
         self._access = access
+        self._ahead = ahead
 
     async def message(self, incoming: Incoming) -> None:
         """Carry out one control message, or say on its reply topic why not."""
@@ -98,6 +102,8 @@ class Control:
             await self._forget(control)
         elif control.op == "resume":
             await self._resume(control)
+        elif control.op == "prewarm":
+            await self._prewarm(control)
         elif control.op == "feedback":
             await self._feedback(control)
         else:
@@ -142,6 +148,11 @@ class Control:
             self._jobs.idle_work.forget(control.client)
         forgotten = await self._journal.forget(control.client, control.session)
         await self._confirm(control, session=control.session, forgotten=forgotten)
+
+    async def _prewarm(self, control: ControlMessage) -> None:
+        assert control.about is not None
+        await self._ahead.prewarm(control.about)
+        await self._confirm(control, session=control.session)
 
     async def _resume(self, control: ControlMessage) -> None:
         if control.key is None:

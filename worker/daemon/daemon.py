@@ -11,9 +11,11 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 from worker.daemon.access import DAY_S, Access
+from worker.daemon.ahead import ReadingAhead
 from worker.daemon.choice import Choice
 from worker.daemon.control import Control
 from worker.daemon.counterfactuals import Counterfactuals
@@ -164,7 +166,7 @@ class Daemon:
             lanes=Lanes(),
             rows=settings.engine.max_rows,
             parking=Parking(settings.engine.max_parked),
-            on_model=self._announce,
+            on_model=self._model_loaded,
         )
         self._jobs = Jobs(**works, serving=self._serving)
         self._engine = Engine(
@@ -195,6 +197,14 @@ class Daemon:
             "delivery": self._delivery,
             "access": self._access,
         }
+        self._ahead = ReadingAhead(
+            jobs=self._jobs,
+            journal=self._journal,
+            choice=self._choice,
+            access=self._access,
+            pinned=settings.pinned_prompts(),
+        )
+        self._endings.on_turn = self._ahead.after
         self._intake = Intake(
             **shared,
             room=Room(
@@ -203,7 +213,7 @@ class Daemon:
                 for_client=settings.limits.queued_per_client,
                 clock=time.monotonic,
             ),
-            control=Control(**shared, streams=streams),
+            control=Control(**shared, streams=streams, ahead=self._ahead),
             acknowledge=self._connection.ack,
             group=self._group,
         )
@@ -353,6 +363,10 @@ class Daemon:
             self._metrics_message(),
         ]
 
+    def _model_loaded(self) -> None:
+        self._announce()
+        self._ahead.pin(self._engine)
+
     def _announce(self) -> None:
         for message in self._birth():
             self._connection.publish(message)
@@ -364,6 +378,10 @@ class Daemon:
             limits=self._limits,
             rows=self._settings.engine.max_rows,
             speeds=self._speeds(),
+            cache={
+                "max_bytes": self._settings.engine.cache_bytes,
+                "pinned_bytes": self._serving.stored.pinned_bytes,
+            },
         )
 
     def _status_message(self, status: presence.Presence, why: str) -> Outgoing:
@@ -408,6 +426,7 @@ class Daemon:
             tokens=self._jobs.tokens_produced,
             speeds=self._speeds(),
             engine_starts=self._engine.starts,
+            cache=msgspec.structs.asdict(self._serving.stored),
         )
         return codec.encode_retained(body, self._topics.metrics(), qos=0)
 

@@ -65,6 +65,7 @@ class Endings:
         self._log_content = log_content
         self.on_answer: Callable[[Job, Reply], None] = lambda _job, _reply: None
         self.on_revision: Callable[[Request, Job], None] = lambda _revision, _job: None
+        self.on_turn: Callable[[Job, Reply, Session | None], None] = lambda *_: None
         self.answered = {Mode.THINK: 0, Mode.NO_THINK: 0}
 
     async def done(self, job: Job, done: Done) -> None:
@@ -127,6 +128,8 @@ class Endings:
             **(_said(reply) if self._log_content else {}),
         )
         self._delivery.reply(request.client, request.key, reply, job.routes)
+        if reply.status == "ok":
+            self.on_turn(job, reply, session)
         revision = revision_of(job, reply)
         if revision is not None:
             await _until_journaled(lambda: self._journal.accept(revision))

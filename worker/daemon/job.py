@@ -62,6 +62,8 @@ class Job:
         self.attempts = 0
         self.submitted = False
         self.submit: Submit | None = None
+        self.first_row: int | None = None
+        """The row of the answer that this is a revision of."""
         self.as_it_came: Incoming | None = None
         """The message itself, where another worker may get it as long as it waits."""
         self.times_parked = 0

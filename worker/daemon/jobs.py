@@ -76,6 +76,7 @@ class Jobs:
         *,
         attempts: int = 0,
         as_it_came: Incoming | None = None,
+        first_row: int | None = None,
     ) -> None:
         """Take a journaled request; it runs when the scheduler gives it a row.
 
@@ -85,6 +86,7 @@ class Jobs:
             arrived: On the monotonic clock, in seconds.
             attempts: How many engines went down with it before.
             as_it_came: The message, if another worker may get it while it waits.
+            first_row: The row of the answer that it is a revision of.
 
         """
         if self.idle_work is not None:
@@ -92,6 +94,7 @@ class Jobs:
         job = Job(self._live.new_row(), request, tuple(routes), arrived)
         job.attempts = attempts
         job.as_it_came = as_it_came
+        job.first_row = first_row
         self._live.add(job)
         if job.deadline is not None:
             left_s = max(0.0, job.deadline - self._clock())
@@ -105,7 +108,7 @@ class Jobs:
 
     def add_revision(self, revision: Request, of: Job) -> None:
         """Take the thought about an answer, which has been journaled."""
-        self.add(revision, of.routes, of.arrived)
+        self.add(revision, of.routes, of.arrived, first_row=of.row)
 
     async def _answer_intent(self, job: Job, intent: Intent) -> None:
         self._live.take_turn(job)

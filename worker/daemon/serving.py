@@ -16,7 +16,7 @@ from worker.daemon.job import Stage
 from worker.daemon.outcome import raised
 from worker.domain.errors import EngineFailed, ThinkqError
 from worker.domain.messages import Kind, Lane
-from worker.engine.pipe import Cancel, Done, Escalated, State, Text
+from worker.engine.pipe import Cancel, Done, Escalated, State, Stored, Text
 from worker.journal.store import JournalError
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class Serving:
         self.model: ModelInfo | None = None
         """What the engine has loaded, or had when it was there last."""
         self.tokens_produced = 0
+        self.stored = Stored()
         self.idle_work: Counterfactuals | None = None
 
     @property
@@ -237,6 +238,7 @@ class Serving:
 
     def engine_step(self, step: Step) -> None:
         """Pass on what came of a step."""
+        self.stored = step.stored or self.stored
         self.speeds.note_step(step.prefill_tokens, step.prefill_s, step.decode_rows, step.decode_s)
         for row, tokens in step.tokens:
             if job := self._in_engine(row):

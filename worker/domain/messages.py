@@ -268,10 +268,10 @@ class Control(Struct, frozen=True, kw_only=True):
 
     `from_seq` gives, for `resume`, the next sequence number wanted of each kind; `verdict`, for
     `feedback`, what the user says of the mode; `of` whose requests are meant, where an operator
-    acts for another client.
+    acts for another client; `about`, for `prewarm`, what is known of a request that will come.
     """
 
-    op: Literal["cancel", "feedback", "forget", "resume", "status"]
+    op: Literal["cancel", "feedback", "forget", "prewarm", "resume", "status"]
     client: str
     reply_to: ReplyRoute
     id: str | None = None
@@ -280,3 +280,4 @@ class Control(Struct, frozen=True, kw_only=True):
     from_seq: dict[str, int] = field(default_factory=dict)
     verdict: Literal["good", "should_have_thought", "need_not_have"] | None = None
     of: str | None = None
+    about: Request | None = None

@@ -28,6 +28,9 @@ Layers: TypeAlias = list[tuple[mx.array, mx.array]]
 SHORTEST_TOKENS = 32
 """A shared beginning that is shorter saves less than the copying of its cache costs."""
 
+_MOST_HELD = 8
+"""Whoever lets go of none would otherwise fill the memory."""
+
 
 class Caches:
     """The caches of one model. Those that can't be cut at a position are not kept.
@@ -56,6 +59,8 @@ class Caches:
     def shrink(self, to_bytes: int) -> None:
         """Drop what was used longest ago until the rest takes so much; what is pinned stays."""
         with self._lock:
+            while self._held:
+                self._let_go(next(iter(self._held)))
             self._forest.evict(to_bytes)
 
     def how_much(self, owner: str | None, tokens: Sequence[int]) -> int:
@@ -107,10 +112,7 @@ class Caches:
     def let_go(self, hold: int) -> None:
         """Let what was held be dropped as all else is; nothing happens if there is none."""
         with self._lock:
-            entry = self._held.pop(hold, None)
-            if entry is not None:
-                entry.holds -= 1
-                self._forest.evict(self.max_bytes)
+            self._let_go(hold)
 
     def forget(self, owner: str, session: str | None = None) -> None:
         """Drop what a client, or one of its sessions, has left."""
@@ -124,6 +126,12 @@ class Caches:
             for owner in {entry.owner for entry in self._forest} - {EVERYBODY}:
                 self._forest.forget(owner)
             self._held.clear()
+
+    def _let_go(self, hold: int) -> None:
+        entry = self._held.pop(hold, None)
+        if entry is not None:
+            entry.holds -= 1
+            self._forest.evict(self.max_bytes)
 
     def _keep(
         self,
@@ -169,6 +177,8 @@ class Caches:
         if hold is not None:
             entry.holds += 1
             self._held[hold] = entry
+            if len(self._held) > _MOST_HELD:
+                self._let_go(next(iter(self._held)))
 
     def _make_room(self, size_bytes: int, parent: Entry[Layers] | None) -> bool:
         room = self.max_bytes - size_bytes

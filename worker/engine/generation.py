@@ -15,10 +15,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from worker.domain.messages import Mode
+from worker.engine.ahead import ReadingAhead, Wish
 from worker.engine.caches import Caches
 from worker.engine.making import RowMaker
 from worker.engine.outside import Held, Outside, kept
-from worker.engine.pipe import Cancel, Escalated, Forget, RowEvent, State, Step
+from worker.engine.pipe import Ahead, Cancel, Escalated, Forget, RowEvent, State, Step, Stored
 from worker.engine.row import Next, Row
 from worker.engine.sampling import penalties, seeded_sampler, shared_sampler
 
@@ -65,6 +66,8 @@ class Generation:
             prefill_step_size=limits.prefill_tokens_idle,
         )
         self.caches = Caches(limits.cache_bytes)
+        self.ahead = ReadingAhead(loaded, self.caches, self._has_read)
+        self._told = Stored()
         self._outside = Outside()
         self._prefilling: dict[int, int] = {}
         self._rows: dict[int, Row] = {}
@@ -78,6 +81,26 @@ class Generation:
     def forget(self, forget: Forget) -> None:
         """Keep no cache of what a client, or one of its sessions, has said."""
         self.caches.forget(forget.owner, forget.session)
+        self.ahead.forget(forget.owner, forget.session)
+
+    def wish(self, ahead: Ahead) -> Wish:
+        """Render and tokenize what shall be read ahead. Another thread may do it, as `prepare`."""
+        tokens = self._maker.beginning(ahead)
+        allowed = min(ahead.context_tokens or len(tokens), self._loaded.context_tokens)
+        return Wish(ahead, tokens[:allowed])
+
+    def stored(self) -> Stored | None:
+        """Return what the caches take, None where that was said already."""
+        stored = Stored(
+            memory_bytes=self.caches.bytes,
+            pinned_bytes=self.caches.pinned_bytes,
+            read_ahead_tokens=self.ahead.tokens_read,
+        )
+        told, self._told = self._told, stored
+        return None if stored == told else stored
+
+    def _has_read(self, wish: Wish) -> None:
+        """Hear that something was read ahead."""
 
     def close(self) -> None:
         """Give back what the batch holds of the system's memory limits."""
@@ -86,6 +109,13 @@ class Generation:
     def submit(self, row: Row) -> None:
         """Queue a prepared row; it enters the batch at the next step that has room for it."""
         self._outside.waiting.append(row)
+
+    def take(self, prepared: Row | Wish) -> None:
+        """Queue what the reader's thread has prepared."""
+        if isinstance(prepared, Wish):
+            self.ahead.take(prepared)
+        else:
+            self.submit(prepared)
 
     def cancel(self, cancel: Cancel) -> list[RowEvent]:
         """End a row with what it has; nothing happens if it already ended."""
@@ -158,6 +188,7 @@ class Generation:
             live_kv_bytes=(
                 self._batch.prompt_cache_nbytes if self._steps % _KV_COUNT_EVERY == 1 else 0
             ),
+            stored=self.stored() if self._steps % _KV_COUNT_EVERY == 1 else None,
         )
 
     def _let_in(self, chunk: int, events: list[RowEvent]) -> None:
@@ -192,6 +223,8 @@ class Generation:
         tokens = [*row.prompt, *_real(row.generated)]
         cache, known = self.caches.find(row.submit.owner, tokens)
         row.cached_tokens = min(known, len(row.prompt))
+        if row.submit.held is not None:
+            self.caches.let_go(row.submit.held)
         self._insert(row, tokens[known:], cache, tokens[:known])
 
     def _return(self, held: Held, events: list[RowEvent]) -> None:
@@ -326,7 +359,14 @@ class Generation:
         self._insert(row, closing, cache, known)
 
     def _keep(self, row: Row, known: list[int], cache: list[Any]) -> None:
-        self.caches.keep(row.submit.owner, known, cache, session=row.submit.session)
+        held = row.submit.hold and row.finish_reason == "stop"
+        self.caches.keep(
+            row.submit.owner,
+            known,
+            cache,
+            session=row.submit.session,
+            hold=row.row if held else None,
+        )
 
     def _close_grammar(self, row: Row, events: list[RowEvent]) -> None:
         end = "the deadline" if row.finish_reason == "deadline" else "the length's end"

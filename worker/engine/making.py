@@ -6,6 +6,7 @@ Touches no array and no batch, so the reader's thread may prepare rows while the
 from __future__ import annotations
 
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from mlx_lm.tokenizer_utils import TokenizerWrapper
 
     from worker.engine.models import LoadedModel
-    from worker.engine.pipe import Submit
+    from worker.engine.pipe import Ahead, Submit
 
 _SPARE_TOKENS = 64
 _ROOM_FOR_DOUBT = 2 * _SPARE_TOKENS
@@ -91,16 +92,38 @@ class RowMaker:
             )
         return row
 
+    def beginning(self, ahead: Ahead) -> list[int]:
+        """Return the ids that every prompt begins with in which these messages go on."""
+        *before, last = ahead.messages or [{"role": "system", "content": ""}]
+        if last["role"] == "user":
+            # What it says may be a part of a word yet.
+            ends = [last, {**last, "content": f"{last['content']} and"}]
+        else:
+            before = ahead.messages
+            ends = [{"role": "user", "content": text} for text in ("a", "1")]
+        if last["role"] == "tool":
+            ends = []
+        one, other = (
+            self._prompt([*before, *ends[which : which + 1]], ahead.tools, mode)
+            for which, mode in enumerate((Mode.NO_THINK, Mode.THINK))
+        )
+        pairs = zip(one, other, strict=False)
+        return [left for left, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+
+    def _prompt(
+        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], mode: Mode
+    ) -> list[int]:
+        knows_tools = self._loaded.tokenizer.has_tool_calling
+        if tools and not knows_tools:
+            messages = describe(messages, tools)
+        return self._writer.conversation(messages, mode, tools if knows_tools else None)
+
     def row(self, submit: Submit, mode: Mode) -> Row:
         """Return the row of a request in a mode, unchecked."""
         loaded, profile = self._loaded, self._loaded.profile
         tools = [] if submit.tool_choice == "none" else submit.tools
         knows_tools = loaded.tokenizer.has_tool_calling
-        messages = submit.messages
-        if tools and not knows_tools:
-            messages = describe(messages, tools)
-        offered = tools if knows_tools else None
-        tokens = self._writer.conversation(messages, mode, offered)
+        tokens = self._prompt(submit.messages, tools, mode)
         room = loaded.context_tokens - len(tokens)
         if mode is Mode.THINK:
             room -= _SPARE_TOKENS

@@ -56,6 +56,8 @@ class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     when this is a continuation: they are replayed, not sent again. `context_tokens` is what this
     client may send at most, None as much as the model reads. `doubt` lets an answer without a
     thought begin anew with one. `owner` and `session` are whose caches the row may use and leaves.
+    With `hold` its own cache stays until the row that names it in `held` begins, whatever room
+    there is: both have the same messages.
     """
 
     row: int
@@ -68,6 +70,8 @@ class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     tool_choice: str | dict[str, Any] | None = None
     owner: str = ""
     session: str = ""
+    hold: bool = False
+    held: int | None = None
     generated: list[int] = []
     context_tokens: int | None = None
     doubt: Doubt | None = None
@@ -99,11 +103,29 @@ class Forget(Struct, frozen=True, tag=True):
     session: str | None = None
 
 
+class Ahead(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
+    """Read what a prompt will begin with, as soon as nobody waits; it is kept as a row's is.
+
+    `messages` end where what comes next is not known: with a message of the user's that may go on,
+    or before one. A later one of the same `owner` and `name` replaces it. `owner` None pins it for
+    everybody. What is `lasting` is kept on disk too.
+    """
+
+    owner: str | None
+    kind: Literal["prewarm", "history", "pinned"]
+    messages: list[dict[str, Any]]
+    name: str = ""
+    session: str = ""
+    tools: list[dict[str, Any]] = []
+    context_tokens: int | None = None
+    lasting: bool = False
+
+
 class Shutdown(Struct, frozen=True, tag=True):
     """Leave at once; the daemon has drained what it wanted to keep."""
 
 
-ToEngine: TypeAlias = Submit | Cancel | Park | Resume | Forget | Shutdown
+ToEngine: TypeAlias = Submit | Cancel | Park | Resume | Forget | Ahead | Shutdown
 
 
 class Ready(Struct, frozen=True, tag=True):
@@ -177,6 +199,15 @@ class Failed(Struct, frozen=True, tag=True, omit_defaults=True):
 RowEvent: TypeAlias = Text | State | Escalated | Done | Failed
 
 
+class Stored(Struct, frozen=True, omit_defaults=True):
+    """What the caches of prompts take: in memory, of that what is pinned, and on disk."""
+
+    memory_bytes: int = 0
+    pinned_bytes: int = 0
+    disk_bytes: int = 0
+    read_ahead_tokens: int = 0
+
+
 class Step(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     """Everything that happened since the last one.
 
@@ -192,6 +223,7 @@ class Step(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     decode_rows: int = 0
     decode_s: float = 0.0
     live_kv_bytes: int = 0
+    stored: Stored | None = None
 
 
 class Fatal(Struct, frozen=True, tag=True):

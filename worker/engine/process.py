@@ -22,6 +22,7 @@ import msgspec
 from worker.domain.errors import BadRequest, ThinkqError
 from worker.engine import blas
 from worker.engine.pipe import (
+    Ahead,
     Cancel,
     EngineOptions,
     Failed,
@@ -43,11 +44,12 @@ from worker.engine.pipe import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from worker.engine.ahead import Wish
     from worker.engine.generation import Generation
     from worker.engine.pipe import RowEvent
     from worker.engine.row import Row
 
-    Inbox = queue.SimpleQueue[Row | Cancel | Park | Resume | Forget | Failed]
+    Inbox = queue.SimpleQueue[Row | Wish | Cancel | Park | Resume | Forget | Failed]
 
 
 def main(arguments: list[str]) -> int:
@@ -121,7 +123,13 @@ def _read(connection: socket.socket, inbox: Inbox, generation: Generation) -> No
         message = decode_to_engine(body)
         if isinstance(message, Shutdown):
             break
-        inbox.put(_prepared(generation, message) if isinstance(message, Submit) else message)
+        if isinstance(message, Submit):
+            inbox.put(_prepared(generation, message))
+        elif isinstance(message, Ahead):
+            if (wish := _wish(generation, message)) is not None:
+                inbox.put(wish)
+        else:
+            inbox.put(message)
     # Nobody is left to hear what a running step still has to say.
     os._exit(0)
 
@@ -140,6 +148,16 @@ def _prepared(generation: Generation, submit: Submit) -> Row | Failed:
         return _failed(submit.row, refusal)
 
 
+def _wish(generation: Generation, ahead: Ahead) -> Wish | None:
+    from jinja2 import TemplateError  # noqa: PLC0415 - not needed to start
+
+    try:
+        return generation.wish(ahead)
+    except (ThinkqError, TemplateError):
+        # The request itself will be told; what is only read ahead is left out.
+        return None
+
+
 def _failed(row: int, error: ThinkqError) -> Failed:
     return Failed(row, error.code, error.message, error.field)
 
@@ -147,6 +165,7 @@ def _failed(row: int, error: ThinkqError) -> Failed:
 def _serve(generation: Generation, inbox: Inbox, send: Callable[[FromEngine], None]) -> None:
     while True:
         if generation.idle:
+            _read_ahead(generation, inbox, send)
             _deal_with(inbox.get(), generation, send)
         while not inbox.empty():
             _deal_with(inbox.get(), generation, send)
@@ -154,8 +173,17 @@ def _serve(generation: Generation, inbox: Inbox, send: Callable[[FromEngine], No
             send(generation.step())
 
 
+def _read_ahead(generation: Generation, inbox: Inbox, send: Callable[[FromEngine], None]) -> None:
+    """Read what may be asked next, a chunk at a time, until there is a message or nothing left."""
+    while generation.ahead.pending and inbox.empty():
+        generation.ahead.step()
+    generation.ahead.pause()
+    if (stored := generation.stored()) is not None:
+        send(Step(stored=stored))
+
+
 def _deal_with(
-    message: Row | Cancel | Park | Resume | Forget | Failed,
+    message: Row | Wish | Cancel | Park | Resume | Forget | Failed,
     generation: Generation,
     send: Callable[[FromEngine], None],
 ) -> None:
@@ -171,7 +199,7 @@ def _deal_with(
     elif isinstance(message, Failed):
         events = [message]
     else:
-        generation.submit(message)
+        generation.take(message)
     if events:
         send(Step(events=events))
 

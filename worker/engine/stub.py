@@ -26,6 +26,7 @@ from msgspec.structs import replace
 from worker.domain.messages import Kind, Mode
 from worker.domain.model import ModelInfo
 from worker.engine.pipe import (
+    Ahead,
     Cancel,
     Done,
     EngineOptions,
@@ -241,7 +242,7 @@ def _read(
         message = decode_to_engine(body)
         if isinstance(message, Shutdown):
             break
-        if isinstance(message, Forget):
+        if isinstance(message, Forget | Ahead):
             continue
         inbox.put(message)
     os._exit(0)

@@ -21,6 +21,7 @@ import structlog
 
 from worker.engine.pipe import (
     LENGTH_BYTES,
+    Ahead,
     Cancel,
     Done,
     EngineOptions,
@@ -133,6 +134,11 @@ class Engine:
     def forget(self, owner: str, session: str | None = None) -> None:
         """Have the engine drop what it keeps of a client, or of one of its sessions."""
         self._send(Forget(owner, session))
+
+    def read_ahead(self, ahead: Ahead) -> None:
+        """Have what a prompt will begin with read when nobody waits; nothing comes back of it."""
+        if self.ready.is_set():
+            self._send(ahead)
 
     async def stop(self) -> None:
         """End the engine, gently first."""

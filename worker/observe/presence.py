@@ -43,6 +43,7 @@ def card(
     limits: Limits,
     rows: int,
     speeds: Mapping[str, float | None],
+    cache: Mapping[str, int],
 ) -> dict[str, Any]:
     """Return the body of the card: what this worker is and can do."""
     return {
@@ -60,6 +61,7 @@ def card(
             "rows": rows,
         },
         "speeds": dict(speeds),
+        "cache": dict(cache),
     }
 
 
@@ -77,6 +79,7 @@ def metrics(
     tokens: int,
     speeds: Mapping[str, float | None],
     engine_starts: int,
+    cache: Mapping[str, int],
 ) -> dict[str, Any]:
     """Return the body of the metrics topic."""
     return {
@@ -92,6 +95,7 @@ def metrics(
         "tokens": tokens,
         "speeds": dict(speeds),
         "engine_starts": engine_starts,
+        "cache": dict(cache),
         "daemon_memory_bytes": _peak_memory_bytes(),
     }
 

@@ -1,4 +1,4 @@
-"""Control messages: cancel, feedback, forget, resume, status; bytes are `envelope`'s."""
+"""Control messages: cancel, feedback, forget, prewarm, resume, status; bytes are `envelope`'s."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from worker.domain.messages import Control, Kind
 from worker.domain.policy import Limits, check_name
 from worker.transport.envelope import read_body, route_of
 from worker.transport.fields import convert
+from worker.transport.requests import beginning_of_request
 from worker.transport.schema import ControlFields
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.domain.messages import ReplyRoute, Request
     from worker.transport.packets import Incoming
     from worker.transport.topics import Topics
 
@@ -54,7 +56,21 @@ def decode_control(
         from_seq=_from_seq(fields),
         verdict=fields.verdict,
         of=fields.of,
+        about=_about(incoming, fields, client, route),
     )
+
+
+def _about(
+    incoming: Incoming, fields: ControlFields, client: str, route: ReplyRoute
+) -> Request | None:
+    """Return what a prewarm says of a request that will come."""
+    given = {name: getattr(fields, name) for name in ("prompt", "messages", "tools", "context")}
+    if fields.op != "prewarm":
+        for name, value in given.items():
+            if value is not None:
+                raise BadRequest(f"{name}: expected with op prewarm only", field=name)
+        return None
+    return beginning_of_request(fields, client, route, incoming.arrived_at)
 
 
 def _key(fields: ControlFields, correlation_data: bytes | None) -> bytes | None:

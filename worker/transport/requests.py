@@ -14,12 +14,19 @@ from worker.domain.messages import Json, Lane, Message, ReplyRoute, Request, Sam
 from worker.domain.policy import MAX_NAME_CHARACTERS, Limits, check_name, is_safe_name
 from worker.transport.envelope import Fields, read_body, route_of
 from worker.transport.fields import convert
-from worker.transport.schema import MessageFields, RequestFields, ResponseFormat, Tool, ToolChoice
+from worker.transport.schema import (
+    MessageFields,
+    RequestFields,
+    ResponseFormat,
+    Tool,
+    ToolChoice,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.transport.packets import Incoming
+    from worker.transport.schema import ControlFields
     from worker.transport.topics import Topics
 
 _MAX_HEX_BYTES = 32
@@ -85,6 +92,34 @@ def _request(
         deadline_ms=_deadline_ms(fields.deadline_ms, incoming.expiry_s),
         context=fields.context,
         metadata=fields.metadata,
+    )
+
+
+def beginning_of_request(
+    fields: ControlFields, client: str, route: ReplyRoute, arrived_at: float
+) -> Request:
+    """Return what is known of a request that will come; its last message may go on.
+
+    Raises:
+        ThinkqError: The child that says what is no part of any request.
+
+    """
+    given = RequestFields(prompt=fields.prompt, messages=fields.messages)
+    says_nothing = fields.prompt is None and fields.messages is None
+    tools = _tools(fields.tools)
+    messages = () if says_nothing and fields.session is not None else _messages(given)
+    _check_tool_messages(messages, tools, has_history=fields.session is not None)
+    return Request(
+        id="prewarm",
+        key=b"prewarm",
+        client=client,
+        lane=Lane.STANDARD,
+        messages=messages,
+        reply_to=route,
+        arrived_at=arrived_at,
+        session=fields.session,
+        tools=tuple(fields.tools or ()),
+        context=fields.context,
     )
 
 

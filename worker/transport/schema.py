@@ -115,7 +115,7 @@ class RequestFields(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class ControlFields(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A control message's top level. `correlation` is a request's Correlation Data as text."""
 
-    op: Literal["cancel", "feedback", "forget", "resume", "status"]
+    op: Literal["cancel", "feedback", "forget", "prewarm", "resume", "status"]
     id: str | None = None
     correlation: str | None = None
     session: str | None = None
@@ -124,3 +124,7 @@ class ControlFields(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     seq: CountOrZero | None = None
     verdict: Literal["good", "should_have_thought", "need_not_have"] | None = None
     of: str | None = None
+    prompt: Text | None = None
+    messages: Annotated[list[MessageFields], Meta(min_length=1)] | None = None
+    tools: list[dict[str, Json]] | None = None
+    context: dict[str, Json] | None = None
