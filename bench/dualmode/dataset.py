@@ -21,24 +21,40 @@ from typing import Any
 
 import numpy as np
 
-from bench.dualmode import homes, machines, numbers, stories, talk
+from bench.dualmode import homes, machines, neighbours, numbers, stories, talk
 from bench.dualmode.example import Example, Side, drawn
 from worker.domain.messages import Mode
 
-SHARES = ((numbers, 0.29), (machines, 0.13), (stories, 0.18), (homes, 0.29), (talk, 0.11))
+SHARES = ((numbers, 0.33), (machines, 0.14), (stories, 0.23), (homes, 0.20), (talk, 0.10))
 """Which part of all examples comes from which module."""
+
+NEAR = {
+    numbers: [
+        *neighbours.NUMBERS, (numbers.product_less, 4), (numbers.less_twice, 2),
+        (numbers.division, 3), (numbers.hours_back, 3), (numbers.between, 2), (numbers.weekday, 2),
+    ],
+    machines: [*neighbours.MACHINES, (machines.margin, 2)],
+    stories: [*neighbours.STORIES, (stories.packs, 4), (stories.gain_and_loss, 3)],
+}  # fmt: skip
+"""What is learned beside a module's own kinds, and those of them that want more."""
 
 PROSE_TOKENS = 256
 """The length of a row of prose."""
 
-THOUGHT_SHARE = {"home": 0.3, "talk": 0.35}
-"""How often an example of a category is seen with its thought; 0.68 for those to be worked out."""
+THOUGHT_SHARE = {"home": 0.2, "talk": 0.3}
+THOUGHT_SHARE_ELSE = 0.8
+"""How often an example of a category is seen with its thought, and one of those to be worked out."""
 
 
-def draw(rng: Random) -> Example:
-    """Return one example to learn from."""
-    module = rng.choices([module for module, _ in SHARES], [share for _, share in SHARES])[0]
-    return drawn(rng, Side.TRAIN, module.GENERATORS)
+def draw(rng: Random, less: float = 1.0) -> Example:
+    """Return one example to learn from, of homes and talk `less` of their share."""
+    modules, shares = zip(*SHARES, strict=True)
+    weights = [
+        share * (less if module in (homes, talk) else 1.0)
+        for module, share in zip(modules, shares, strict=True)
+    ]
+    module = rng.choices(modules, weights)[0]
+    return drawn(rng, Side.TRAIN, module.GENERATORS + NEAR.get(module, []))
 
 
 def messages(example: Example) -> list[dict[str, Any]]:
@@ -62,11 +78,12 @@ def answer(example: Example) -> str:
 class Encoder:
     """Writes examples as token ids with the embedded model's own prompt writer."""
 
-    def __init__(self, model_folder: Path) -> None:
+    def __init__(self, model_folder: Path, thoughts: float = THOUGHT_SHARE_ELSE) -> None:
         from mlx_lm.utils import load_tokenizer
 
         from worker.engine.prompts import PromptWriter
 
+        self._thoughts = thoughts
         self._writer = PromptWriter(load_tokenizer(model_folder), native=True)
 
     def control_tokens(self) -> dict[int, list[int]]:
@@ -95,7 +112,7 @@ class Encoder:
 
     def __call__(self, rng: Random, example: Example) -> tuple[list[int], list[int]]:
         """Return prompt and target of an example, in a mode drawn for it."""
-        thinks = rng.random() < THOUGHT_SHARE.get(example.category, 0.68)
+        thinks = rng.random() < THOUGHT_SHARE.get(example.category, self._thoughts)
         mode = Mode.THINK if thinks else Mode.NO_THINK
         turns = messages(example)
         tools = list(example.tools) or None
@@ -157,13 +174,17 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--examples", type=int, default=26_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--less", type=float, default=1.0, help="How much of the share of homes and talk."
+    )
+    parser.add_argument("--thoughts", type=float, default=THOUGHT_SHARE_ELSE)
     arguments = parser.parse_args()
-    encode = Encoder(tokenizer_folder(arguments.out / "tokenizer"))
+    encode = Encoder(tokenizer_folder(arguments.out / "tokenizer"), arguments.thoughts)
     rng = Random(arguments.seed)
     tokens: list[int] = []
     starts, targets = [0], []
     for _ in range(arguments.examples):
-        prompt, target = encode(rng, draw(rng))
+        prompt, target = encode(rng, draw(rng, arguments.less))
         tokens += prompt + target
         starts.append(len(tokens))
         targets.append(len(target))

@@ -6,6 +6,7 @@ from random import Random
 
 from bench.dualmode.example import WORDS, Example, Side, pick
 from bench.dualmode.steps import subtract
+from bench.dualmode.wordings import wording
 
 MACHINE_KINDS = """\
 press,pump,oven,mill,lathe,fan,mixer,conveyor,drill,saw,compressor,extruder,packer,boiler,robot,chiller,turbine,motor,
@@ -49,7 +50,9 @@ def over_limit(rng: Random, side: Side) -> Example:
         "{l} on {m}. Name every reading that exceeds its limit.",
         "Check {m}: {l}. Which values are too high?",
     ]
-    question = pick(rng, side, asks).format(m=_machine(rng, side), l=", ".join(lines))
+    question = wording(rng, side, "over_limit", asks).format(
+        m=_machine(rng, side), l=", ".join(lines)
+    )
     return _named("over limit", question, steps, ", ".join(out) or "none", names)
 
 
@@ -76,7 +79,9 @@ def in_range(rng: Random, side: Side) -> Example:
         "Look at {m}: {l}. Say what is too low or too high.",
         "State of {m}: {l}. What lies outside, and on which side?",
     ]
-    question = pick(rng, side, asks).format(m=_machine(rng, side), l="; ".join(lines))
+    question = wording(rng, side, "in_range", asks).format(
+        m=_machine(rng, side), l="; ".join(lines)
+    )
     choices = [f"{name} {state}" for name in names for state in ("low", "high")]
     return _named("in range", question, steps, ", ".join(out) or "none", choices)
 
@@ -106,7 +111,9 @@ def diagnosis(rng: Random, side: Side) -> Example:
         "Fault table: {r}. {m} reads {l}. Which fault is it?",
         "Given these rules ({r}), what is wrong with {m} at {l}?",
     ]
-    question = pick(rng, side, asks).format(m=_machine(rng, side), l=", ".join(lines), r=rules)
+    question = wording(rng, side, "diagnosis", asks).format(
+        m=_machine(rng, side), l=", ".join(lines), r=rules
+    )
     steps.append(f"{' and '.join(chosen)}: {CAUSES[chosen]}")
     return _named("diagnosis", question, steps, CAUSES[chosen], [CAUSES[cause] for cause in causes])
 
@@ -140,7 +147,7 @@ def table(rng: Random, side: Side) -> Example:
         "Which machine needs attention, and for which reading?",
     ]
     text = "\n".join(lines)
-    question = f"readings:\n{text}\n\n{pick(rng, side, asks)}"
+    question = f"readings:\n{text}\n\n{wording(rng, side, 'table', asks)}"
     if answer == "none":
         answer = "All machines are within their limits; none needs a check."
     return Example(
@@ -168,7 +175,7 @@ def trend(rng: Random, side: Side) -> Example:
         "The {n} at {m} went {v} {u}. Rising or falling, and by how much?",
         "Trend of the {n} at {m}: {v} {u}. Which way and by how much?",
     ]
-    question = pick(rng, side, asks).format(
+    question = wording(rng, side, "trend", asks).format(
         n=name, m=_machine(rng, side), u=unit, v=", ".join(map(str, values))
     )
     thought = (
@@ -194,7 +201,9 @@ def margin(rng: Random, side: Side) -> Example:
         "{m}: {n} {v} {u}, limit {x}. How many {u} over or below the limit?",
         "Limit {x}, {n} of {m} {v} {u}: how large is the distance, over or below?",
     ]
-    question = pick(rng, side, asks).format(m=_machine(rng, side), n=name, v=value, u=unit, x=limit)
+    question = wording(rng, side, "margin", asks).format(
+        m=_machine(rng, side), n=name, v=value, u=unit, x=limit
+    )
     thought = f"{value} {'>' if value > limit else '<'} {limit}, {word}. "
     thought += subtract(max(value, limit), min(value, limit)) + "."
     return Example(
@@ -220,8 +229,8 @@ def highest_reading(rng: Random, side: Side) -> Example:
     listed = ", ".join(f"{m} {v} {unit}" for m, v in zip(machines, values, strict=True))
     word = rng.choice(("highest", "largest") if top else ("lowest", "smallest"))
     chosen = machines[values.index(best)]
-    steps = [f"{', '.join(map(str, values))}: {'max' if top else 'min'} {best}, that is {chosen}"]
-    question = pick(rng, side, asks).format(n=name, l=listed, w=word)
+    steps = [f"{listed}: {'max' if top else 'min'} {best}, that is {chosen}"]
+    question = wording(rng, side, "highest_reading", asks).format(n=name, l=listed, w=word)
     return _named("highest reading", question, steps, chosen, machines)
 
 
@@ -233,7 +242,7 @@ def worst_machine(rng: Random, side: Side) -> Example:
     listed = ", ".join(f"{m} {v} C" for m, v in zip(machines, values, strict=True))
     worst = machines[values.index(max(values))]
     question = f"The limit is {limit} C. {listed}. Which machine is furthest over the limit?"
-    steps = [f"{', '.join(map(str, values))}: max {max(values)}, that is {worst}"]
+    steps = [f"{listed}: max {max(values)}, that is {worst}"]
     return _named("worst machine", question, steps, worst, machines)
 
 

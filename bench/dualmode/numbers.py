@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
-from bench.dualmode.example import Example, Side, number, of_side, pick, words
+from bench.dualmode.example import Example, Side, number, of_side, words
 from bench.dualmode.steps import add, divide, multiply, subtract
 from bench.dualmode.times import between, day_of_month, earlier, hours_back, later, weekday
+from bench.dualmode.wordings import wording
 
 THINGS = """\
 red,green,blue,north,south,east,west,first,second,third,small,large,front,back,upper,lower,left,right,inner,outer,
@@ -28,7 +29,11 @@ def addition(rng: Random, side: Side) -> Example:
         "Please add {b} to {a}.",
     ]
     return number(
-        "arithmetic", "addition", pick(rng, side, asks).format(a=a, b=b), add(a, b), a + b
+        "arithmetic",
+        "addition",
+        wording(rng, side, "addition", asks).format(a=a, b=b),
+        add(a, b),
+        a + b,
     )
 
 
@@ -45,7 +50,11 @@ def subtraction(rng: Random, side: Side) -> Example:
         "What is left of {a} after {b} is taken?",
     ]
     return number(
-        "arithmetic", "subtraction", pick(rng, side, asks).format(a=a, b=b), subtract(a, b), a - b
+        "arithmetic",
+        "subtraction",
+        wording(rng, side, "subtraction", asks).format(a=a, b=b),
+        subtract(a, b),
+        a - b,
     )
 
 
@@ -67,7 +76,7 @@ def multiplication(rng: Random, side: Side) -> Example:
     return number(
         "arithmetic",
         "multiplication",
-        pick(rng, side, asks).format(a=a, b=b),
+        wording(rng, side, "multiplication", asks).format(a=a, b=b),
         multiply(a, b),
         a * b,
     )
@@ -87,7 +96,11 @@ def division(rng: Random, side: Side) -> Example:
         "What is one {b}th of {a}, as {a} over {b}?",
     ]
     return number(
-        "arithmetic", "division", pick(rng, side, asks).format(a=a, b=b), divide(a, b), quotient
+        "arithmetic",
+        "division",
+        wording(rng, side, "division", asks).format(a=a, b=b),
+        divide(a, b),
+        quotient,
     )
 
 
@@ -99,9 +112,13 @@ def two_steps(rng: Random, side: Side) -> Example:
         "Multiply {a} by {b} and add {c}.",
         "Take {a} times {b}, then add {c}.",
     ]
-    thought = f"{multiply(a, b)}. {add(a * b, c)}"
+    thought = f"{a}*{b}+{c}. {multiply(a, b)}. {add(a * b, c)}"
     return number(
-        "arithmetic", "two steps", pick(rng, side, asks).format(a=a, b=b, c=c), thought, a * b + c
+        "arithmetic",
+        "two steps",
+        wording(rng, side, "two_steps", asks).format(a=a, b=b, c=c),
+        thought,
+        a * b + c,
     )
 
 
@@ -113,9 +130,13 @@ def three_terms(rng: Random, side: Side) -> Example:
         "Sum up {a}, {b}, {c}.",
         "What do {a}, {b} and {c} make together?",
     ]
-    thought = f"{add(a, b)}. {add(a + b, c)}"
+    thought = f"{a}+{b}+{c}. {add(a, b)}. {add(a + b, c)}"
     return number(
-        "arithmetic", "three terms", pick(rng, side, asks).format(a=a, b=b, c=c), thought, a + b + c
+        "arithmetic",
+        "three terms",
+        wording(rng, side, "three_terms", asks).format(a=a, b=b, c=c),
+        thought,
+        a + b + c,
     )
 
 
@@ -131,8 +152,8 @@ def product_less(rng: Random, side: Side) -> Example:
     return number(
         "arithmetic",
         "product less number",
-        pick(rng, side, asks).format(a=a, b=b, c=c),
-        f"{multiply(a, b)}. {subtract(a * b, c)}",
+        wording(rng, side, "product_less", asks).format(a=a, b=b, c=c),
+        f"{a}*{b}-{c}. {multiply(a, b)}. {subtract(a * b, c)}",
         a * b - c,
     )
 
@@ -149,8 +170,8 @@ def less_twice(rng: Random, side: Side) -> Example:
     return number(
         "arithmetic",
         "less twice",
-        pick(rng, side, asks).format(a=a, b=b, c=c),
-        f"{subtract(a, b)}. {subtract(a - b, c)}",
+        wording(rng, side, "less_twice", asks).format(a=a, b=b, c=c),
+        f"{a}-{b}-{c}. {subtract(a, b)}. {subtract(a - b, c)}",
         a - b - c,
     )
 
@@ -160,7 +181,7 @@ def subtract_product(rng: Random, side: Side) -> Example:
     a, b = rng.randint(11, 49), rng.randint(3, 9)
     c = a * b + rng.randint(11, 300)
     asks = ["What is {c} - {a} * {b}?", "From {c} take {a} times {b}."]
-    thought = f"{multiply(a, b)}. {subtract(c, a * b)}"
+    thought = f"{c}-{a}*{b}. {multiply(a, b)}. {subtract(c, a * b)}"
     return number(
         "arithmetic",
         "number less product",
@@ -191,7 +212,7 @@ def larger_unit(rng: Random, side: Side) -> Example:
     return number(
         "units",
         "larger unit",
-        pick(rng, side, asks).format(n=n, big=big, small=small),
+        wording(rng, side, "larger_unit", asks).format(n=n, big=big, small=small),
         thought,
         n * factor,
         f"{n * factor} {small}",
@@ -213,7 +234,7 @@ def smaller_unit(rng: Random, side: Side) -> Example:
     return number(
         "units",
         "smaller unit",
-        pick(rng, side, asks).format(t=total, big=big, small=small),
+        wording(rng, side, "smaller_unit", asks).format(t=total, big=big, small=small),
         thought,
         n,
         f"{n} {big}",
@@ -233,7 +254,7 @@ def mixed_unit(rng: Random, side: Side) -> Example:
     return number(
         "units",
         "mixed unit",
-        pick(rng, side, asks).format(n=n, big=big, small=small, r=rest),
+        wording(rng, side, "mixed_unit", asks).format(n=n, big=big, small=small, r=rest),
         thought,
         n * factor + rest,
         f"{n * factor + rest} {small}",
@@ -261,7 +282,7 @@ def largest(rng: Random, side: Side) -> Example:
     return number(
         "comparing",
         "largest",
-        pick(rng, side, asks).format(w=word, v=", ".join(map(str, values))),
+        wording(rng, side, "largest", asks).format(w=word, v=", ".join(map(str, values))),
         ". ".join(steps),
         best,
     )
@@ -284,7 +305,7 @@ def compared(rng: Random, side: Side) -> Example:
     return words(
         "comparing",
         "compared",
-        pick(rng, side, asks).format(a=a, b=b, w="above" if above else "below"),
+        wording(rng, side, "compared", asks).format(a=a, b=b, w="above" if above else "below"),
         f"{a} {'>' if a > b else '<'} {b}",
         answer,
         ["yes", "no"],
@@ -299,7 +320,11 @@ def fact(rng: Random, side: Side) -> Example:
         ((f"{a}*{b}", a * b), (f"{a * b}/{b}", a), (f"{a + b}-{b}", a), (f"{a}+{b}", a + b))
     )
     return number(
-        "arithmetic", "fact", pick(rng, side, asks).format(q=text), f"{text}={value}", value
+        "arithmetic",
+        "fact",
+        wording(rng, side, "fact", asks).format(q=text),
+        f"{text}={value}",
+        value,
     )
 
 
@@ -316,7 +341,7 @@ def even(rng: Random, side: Side) -> Example:
     return words(
         "comparing",
         "even",
-        pick(rng, side, asks).format(a=a, q=asked),
+        wording(rng, side, "even", asks).format(a=a, q=asked),
         f"{a} ends in {a % 10}, {real}",
         "yes" if asked == real else "no",
         ["yes", "no"],
@@ -343,7 +368,7 @@ def decimals(rng: Random, side: Side) -> Example:
     return number(
         "comparing",
         "decimals",
-        pick(rng, side, asks).format(a=values[0], b=values[1]),
+        wording(rng, side, "decimals", asks).format(a=values[0], b=values[1]),
         f"{padded[0]} {sign} {padded[1]}",
         best,
     )
@@ -376,7 +401,7 @@ def ordering(rng: Random, side: Side) -> Example:
         answer=answer,
         expected=answer,
         check="words",
-        question=pick(rng, side, asks).format(v=", ".join(map(str, values)), w=word),
+        question=wording(rng, side, "ordering", asks).format(v=", ".join(map(str, values)), w=word),
     )
 
 
@@ -396,8 +421,10 @@ def who_has_most(rng: Random, side: Side) -> Example:
     ]
     best = (max if biggest else min)(values)
     name = names[values.index(best)]
-    question = pick(rng, side, asks).format(l=listed, x=what, w="most" if biggest else "least")
-    thought = f"{', '.join(map(str, values))}: {'max' if biggest else 'min'} {best}, that is the {name} {what}"
+    question = wording(rng, side, "who_has_most", asks).format(
+        l=listed, x=what, w="most" if biggest else "least"
+    )
+    thought = f"{', '.join(f'{n} {v}' for n, v in zip(names, values, strict=True))}: {'max' if biggest else 'min'} {best}, that is the {name} {what}"
     return words(
         "comparing",
         "who has most",
@@ -421,7 +448,7 @@ def ends_together(rng: Random, side: Side) -> Example:
     return number(
         "comparing",
         "ends together",
-        pick(rng, side, asks).format(v=", ".join(map(str, values))),
+        wording(rng, side, "ends_together", asks).format(v=", ".join(map(str, values))),
         f"max {big}, min {small}. {add(big, small)}",
         big + small,
     )
@@ -438,7 +465,7 @@ def pair_difference(rng: Random, side: Side) -> Example:
     return number(
         "comparing",
         "difference",
-        pick(rng, side, asks).format(a=a, b=b),
+        wording(rng, side, "pair_difference", asks).format(a=a, b=b),
         f"max {max(a, b)}, min {min(a, b)}. {subtract(max(a, b), min(a, b))}",
         abs(a - b),
     )

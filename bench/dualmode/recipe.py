@@ -16,6 +16,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from bench.dualmode.tasks import held_out, of_new_kinds
+
 ROOT = Path(__file__).parents[2]
 CARD = ROOT / "docs" / "embedded-model.md"
 CARD_TEMPLATE = Path(__file__).with_name("card.md")
@@ -44,7 +46,8 @@ def main() -> None:
         "--answers", answers, "--json",
     )  # fmt: skip
     ratio = _output("-m", "bench.dualmode.perplexity", ours, plain)
-    CARD.write_text(card(json.loads(measured), ratio.strip()), encoding="utf-8")
+    told = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
+    CARD.write_text(card(json.loads(measured), told, ratio.strip()), encoding="utf-8")
     print(CARD)
 
 
@@ -65,8 +68,15 @@ export(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
-def card(rows: list[dict[str, Any]], perplexity: str) -> str:
-    """Return the model card with the figures in it."""
+def card(rows: list[dict[str, Any]], answers: list[dict[str, Any]], perplexity: str) -> str:
+    """Return the model card with the figures in it.
+
+    Args:
+        rows: The evaluation's figures, by strategy and category.
+        answers: What each task came to, in each mode.
+        perplexity: Ours, the original's and their ratio, as a text.
+
+    """
     by_name = {(row["strategy"], row["category"]): row for row in rows}
     categories = sorted({row["category"] for row in rows} - {"all", "home"})
     reasoning = {
@@ -78,6 +88,11 @@ def card(rows: list[dict[str, Any]], perplexity: str) -> str:
         f"{by_name['always', name]['accuracy']:.1%} | {by_name['always', name]['thought_tokens']:.0f} |"
         for name in [*categories, "home"]
     ]
+    new = of_new_kinds(held_out())
+    right: dict[bool, dict[str, bool]] = {True: {}, False: {}}
+    for one in answers:
+        if one["mode"] == "think" and one["category"] != "home":
+            right[one["task"] in new][one["task"]] = one["right"]
     everything, auto = by_name["always", "all"], by_name["auto", "all"]
     return Template(CARD_TEMPLATE.read_text("utf-8")).substitute(
         table="\n".join(lines),
@@ -90,12 +105,20 @@ def card(rows: list[dict[str, Any]], perplexity: str) -> str:
         auto_tokens=f"{auto['tokens'] / everything['tokens']:.2f}",
         auto_share=f"{auto['accuracy'] / everything['accuracy']:.2f}",
         perplexity=perplexity,
+        known=len(right[False]),
+        known_right=_share(right[False]),
+        new=len(right[True]),
+        new_right=_share(right[True]),
     )
 
 
 def _mean(rows: list[dict[str, Any]]) -> float:
     """Return the share of right answers over several categories."""
     return sum(row["accuracy"] * row["tasks"] for row in rows) / sum(row["tasks"] for row in rows)
+
+
+def _share(right: dict[str, bool]) -> str:
+    return f"{sum(right.values()) / len(right):.0%}"
 
 
 def _run(*arguments: object) -> None:

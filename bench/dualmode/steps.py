@@ -42,9 +42,16 @@ def subtract(a: int, b: int) -> str:
 
 
 def multiply(a: int, b: int) -> str:
-    """Return `a*b` place by place."""
+    """Return `a*b` place by place, the product said first: `42*4: 40*4=160, 2*4=8, 160+8=168`."""
     if a < b:
         a, b = b, a
+    if a < 10 or b < 2:
+        return f"{a}*{b}={a * b}"
+    worked = _by_places(a, b)
+    return worked if worked.startswith(f"{a}*{b}=") else f"{a}*{b}: {worked}"
+
+
+def _by_places(a: int, b: int) -> str:
     if b < 10:
         return _by_digit(a, b)
     tens, ones = b // 10 * 10, b % 10
@@ -57,10 +64,12 @@ def multiply(a: int, b: int) -> str:
 
 
 def divide(a: int, b: int) -> str:
-    """Return `a/b`, which is whole, as tens and ones of the divisor."""
+    """Return `a/b`, which is whole, as tens and ones of the divisor, the quotient said first."""
+    return f"{a}/{b}={a // b}" if a // b < 10 else f"{a}/{b}: {_by_tens(a, b)}"
+
+
+def _by_tens(a: int, b: int) -> str:
     quotient = a // b
-    if quotient < 10:
-        return f"{a}/{b}={quotient}"
     tens = quotient // 10 * 10
     rest = a - b * tens
     if not rest:
@@ -69,6 +78,15 @@ def divide(a: int, b: int) -> str:
         f"{b}*{tens}={b * tens}, {a}-{b * tens}={rest}, {rest}/{b}={quotient - tens}, "
         f"{tens}+{quotient - tens}={quotient}"
     )
+
+
+def counted(hits: list[bool], said: list[str]) -> str:
+    """Go through things one by one, counting aloud those that are meant."""
+    count, steps = 0, []
+    for hit, words in zip(hits, said, strict=True):
+        count += hit
+        steps.append(f"{words} {f'yes {count}' if hit else 'no'}")
+    return f"{', '.join(steps)}. That is {count}"
 
 
 def _by_digit(a: int, digit: int) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from random import Random
 
 from bench.dualmode.example import Example, Side, of_side, pick
-from bench.dualmode.steps import add, divide, multiply, subtract
+from bench.dualmode.steps import add, counted, divide, multiply, subtract
+from bench.dualmode.wordings import wording
 
 NAMES = """\
 Anna,Ben,Clara,David,Eva,Felix,Greta,Hugo,Ines,Jonas,Kira,Leo,Mia,Noah,Olga,Paul,Rosa,Sam,Tina,Uwe,Vera,Will,Yara,Zoe,
@@ -36,7 +37,15 @@ def gain_and_loss(rng: Random, side: Side) -> Example:
         "{n} counts {a} {g}, adds {b} and removes {c}. What is the number of {g} now?",
     ]
     return _story(
-        rng, side, asks, "gain and loss", [add(a, b), subtract(a + b, c)], a + b - c, a=a, b=b, c=c
+        rng,
+        side,
+        asks,
+        "gain and loss",
+        [f"{a}+{b}-{c}", add(a, b), subtract(a + b, c)],
+        a + b - c,
+        a=a,
+        b=b,
+        c=c,
     )
 
 
@@ -53,7 +62,15 @@ def packs(rng: Random, side: Side) -> Example:
         "{n} orders {a} packets, {b} {g} in each, and gets {c} {g} for free. How many {g} come?",
     ]
     return _story(
-        rng, side, asks, "packs", [multiply(b, a), add(a * b, c)], a * b + c, a=a, b=b, c=c
+        rng,
+        side,
+        asks,
+        "packs",
+        [f"{a}*{b}+{c}", multiply(b, a), add(a * b, c)],
+        a * b + c,
+        a=a,
+        b=b,
+        c=c,
     )
 
 
@@ -70,7 +87,7 @@ def cost(rng: Random, side: Side) -> Example:
         "{a} times {b} euros for {g} and {c} times {d} euros for chairs: what is the sum in euros?",
         "What is the price of {a} {g} at {b} euros and {c} pens at {d} euros together?",
     ]
-    steps = [multiply(b, a), multiply(d, c), add(a * b, c * d)]
+    steps = [f"{a}*{b}+{c}*{d}", multiply(b, a), multiply(d, c), add(a * b, c * d)]
     return _story(rng, side, asks, "cost", steps, a * b + c * d, unit=" euros", a=a, b=b, c=c, d=d)
 
 
@@ -133,7 +150,7 @@ def energy(rng: Random, side: Side) -> Example:
         "What does a screen of {w} watts use in {d} days with {h} hours each day, in watt hours?",
         "For {d} days a {w} watt light is on {h} hours a day. How many watt hours is that?",
     ]
-    steps = [multiply(w, h), multiply(w * h, d)]
+    steps = [f"{w}*{h}*{d}", multiply(w, h), multiply(w * h, d)]
     return _story(rng, side, asks, "energy", steps, w * h * d, unit=" watt hours", w=w, h=h, d=d)
 
 
@@ -148,7 +165,7 @@ def fewer(rng: Random, side: Side) -> Example:
         "{x} is {a} years old. {y} is {b} years {o}. How old is {y}?",
         "If {x} has {a} {g} and {y} {b} {w}, how many has {y}?",
     ]
-    question = pick(rng, side, asks).format(
+    question = wording(rng, side, "fewer", asks).format(
         x=first, y=second, a=a, b=b, g=pick(rng, side, GOODS), w="more" if more else "fewer",
         o="older" if more else "younger",
     )  # fmt: skip
@@ -199,9 +216,11 @@ def tallest(rng: Random, side: Side) -> Example:
         "{t}. Name the {w} of them.",
         "{t}. Which one is the {w}?",
     ]
-    question = pick(rng, side, asks).format(t=" and ".join(told), w=most if top else least)
+    question = wording(rng, side, "tallest", asks).format(
+        t=" and ".join(told), w=most if top else least
+    )
     answer = people[0] if top else people[2]
-    thought = f"{' > '.join(people)}, {most} {people[0]}, {least} {people[2]}."
+    thought = f"{people[0]} > {people[1]}, {people[1]} > {people[2]}: {' > '.join(people)}, {most} {people[0]}, {least} {people[2]}."
     return Example(
         category="logic",
         kind="tallest",
@@ -236,7 +255,9 @@ def rule(rng: Random, side: Side) -> Example:
     real = result if holds else opposite
     asked = result if follows else opposite
     answer = "yes" if real == asked else "no"
-    question = pick(rng, side, asks).format(c=condition, r=result, o=opposite, f=fact, q=asked)
+    question = wording(rng, side, "rule", asks).format(
+        c=condition, r=result, o=opposite, f=fact, q=asked
+    )
     thought = (
         f"{fact}: so {real}. Asked: {asked}, {'the same' if answer == 'yes' else 'not the same'}."
     )
@@ -263,11 +284,11 @@ def divisible(rng: Random, side: Side) -> Example:
         "Is {a} a multiple of {b}?",
     ]
     answer = "no" if rest else "yes"
-    thought = f"{b}*{quotient}={b * quotient}, {a}-{b * quotient}={rest}: {'rest ' + str(rest) if rest else 'no rest'}."
+    thought = f"{a}/{b}: {b}*{quotient}={b * quotient}, {a}-{b * quotient}={rest}: {'rest ' + str(rest) if rest else 'no rest'}."
     return Example(
         category="logic",
         kind="divisible",
-        question=pick(rng, side, asks).format(a=a, b=b),
+        question=wording(rng, side, "divisible", asks).format(a=a, b=b),
         thought=thought,
         answer=answer,
         expected=answer,
@@ -288,14 +309,14 @@ def counting(rng: Random, side: Side) -> Example:
     ]
     hits = [value for value in values if (value > limit if over else value < limit)]
     compared = [f"{value} {_sign(value, limit)} {limit}" for value in values]
-    thought = _counted(values, hits, compared)
+    thought = counted([value in hits for value in values], compared) + "."
     return Example(
         category="logic",
         kind="counting",
         thought=thought,
         answer=str(len(hits)),
         expected=str(len(hits)),
-        question=pick(rng, side, asks).format(
+        question=wording(rng, side, "counting", asks).format(
             v=", ".join(map(str, values)), w="above" if over else "below", x=limit
         ),
     )
@@ -311,7 +332,11 @@ def parity(rng: Random, side: Side) -> Example:
         answer=str(len(hits)),
         expected=str(len(hits)),
         question=f"How many of {', '.join(map(str, values))} are even?",
-        thought=_counted(values, hits, list(map(str, values))),
+        thought=counted(
+            [value % 2 == 0 for value in values],
+            [f"{value} ends in {value % 10}" for value in values],
+        )
+        + ".",
     )
 
 
@@ -322,21 +347,12 @@ GENERATORS = [
 HELD_OUT_KINDS = [ages, parity]
 
 
-def _counted(values: list[int], hits: list[int], said: list[str]) -> str:
-    """Go through the values one by one, counting aloud."""
-    count, steps = 0, []
-    for value, words in zip(values, said, strict=True):
-        count += value in hits
-        steps.append(f"{words} {f'yes {count}' if value in hits else 'no'}")
-    return f"{', '.join(steps)}. That is {count}."
-
-
 def _sign(value: int, limit: int) -> str:
     return "=" if value == limit else ">" if value > limit else "<"
 
 
 def _story(rng, side, asks, kind, steps, value, *, unit="", **fields) -> Example:
-    question = pick(rng, side, asks).format(
+    question = wording(rng, side, kind, asks).format(
         n=pick(rng, side, NAMES), g=pick(rng, side, GOODS), **fields
     )
     return Example(

@@ -6,6 +6,7 @@ A fifth of those to be worked out are of kinds that no training example has.
 from __future__ import annotations
 
 from random import Random
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,6 +15,9 @@ from bench.dualmode.dataset import messages
 from bench.dualmode.example import Example, Side, drawn
 from worker.domain.messages import Message
 from worker.evaluation.tasks import SHIPPED, Task
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 COUNTS = ((numbers, 150), (machines, 60), (stories, 110), (homes, 160))
 NEW_KIND_SHARE = 0.2
@@ -25,7 +29,7 @@ def held_out() -> list[Task]:
     tasks: list[Task] = []
     asked: set[str] = set()
     for module, count in COUNTS:
-        new_kinds = int(count * NEW_KIND_SHARE) if module.HELD_OUT_KINDS else 0
+        new_kinds = _new_kinds(module, count)
         for index in range(count):
             kinds = (
                 [(one, 1) for one in module.HELD_OUT_KINDS]
@@ -38,6 +42,20 @@ def held_out() -> list[Task]:
             asked.add(example.question)
             tasks.append(task_of(example, f"{example.category}-{len(tasks) + 1:03}"))
     return tasks
+
+
+def of_new_kinds(tasks: list[Task]) -> set[str]:
+    """Return the names of those tasks whose kind no training example has."""
+    names: set[str] = set()
+    first = 0
+    for module, count in COUNTS:
+        names |= {task.id for task in tasks[first : first + _new_kinds(module, count)]}
+        first += count
+    return names
+
+
+def _new_kinds(module: ModuleType, count: int) -> int:
+    return int(count * NEW_KIND_SHARE) if module.HELD_OUT_KINDS else 0
 
 
 def task_of(example: Example, name: str) -> Task:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from random import Random
 
-from bench.dualmode.example import Example, Side, number, pick, words
+from bench.dualmode.example import Example, Side, number, words
+from bench.dualmode.wordings import wording
 
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
@@ -20,20 +21,21 @@ def later(rng: Random, side: Side) -> Example:
     ]
     end = _clock(hour * 60 + minute + span)
     full, rest = divmod(span, 60)
-    steps = [f"{span}-{60 * full}={rest}, so {full} h {rest} min"] if full else []
+    steps = [f"{_clock(hour * 60 + minute)} + {span} min"]
+    if full:
+        steps.append(f"{span}-{60 * full}={rest}, so {full} h {rest} min")
     start_hour = hour + full
     if full:
         steps.append(f"{hour:02}:{minute:02} + {full} h = {start_hour % 24:02}:{minute:02}")
-    steps.append(f"{minute}+{rest}={minute + rest}")
-    if minute + rest >= 60:
-        steps.append(
-            f"{minute + rest}-60={minute + rest - 60}, one hour more: {(start_hour + 1) % 24}"
-        )
+    total = minute + rest
+    steps.append(f"{minute}+{rest}={total}")
+    if total >= 60:
+        steps[-1] += f">=60, {total}-60={total - 60}, one hour more: {(start_hour + 1) % 24}"
     steps.append(end)
     return words(
         "times",
         "later",
-        pick(rng, side, asks).format(t=_clock(hour * 60 + minute), m=span),
+        wording(rng, side, "later", asks).format(t=_clock(hour * 60 + minute), m=span),
         ". ".join(steps),
         end,
     )
@@ -51,7 +53,7 @@ def between(rng: Random, side: Side) -> Example:
     return number(
         "times",
         "between",
-        pick(rng, side, asks).format(a=_clock(start), b=_clock(end)),
+        wording(rng, side, "between", asks).format(a=_clock(start), b=_clock(end)),
         _span(start, end),
         end - start,
         f"{end - start} minutes",
@@ -74,7 +76,7 @@ def earlier(rng: Random, side: Side) -> Example:
         "times",
         "earlier",
         rng.choice(asks).format(t=_clock(end), m=span),
-        f"{work}. {_clock(end - span)}",
+        f"{_clock(end)} - {span} min. {work}. {_clock(end - span)}",
         _clock(end - span),
     )
 
@@ -90,8 +92,8 @@ def hours_back(rng: Random, side: Side) -> Example:
     return words(
         "times",
         "hours back",
-        pick(rng, side, asks).format(t=_clock(end), h=hours),
-        f"{end // 60}-{hours}={end // 60 - hours}. {_clock(end - 60 * hours)}",
+        wording(rng, side, "hours_back", asks).format(t=_clock(end), h=hours),
+        f"{_clock(end)} - {hours} h. {end // 60}-{hours}={end // 60 - hours}. {_clock(end - 60 * hours)}",
         _clock(end - 60 * hours),
     )
 
@@ -104,15 +106,18 @@ def weekday(rng: Random, side: Side) -> Example:
         "Which weekday comes {n} days after {d}?",
         "It is {d} now. What day will it be after {n} days?",
     ]
-    full, rest = divmod(n, 7)
-    steps = [f"{n} = {full}*7+{rest}"] if full else []
-    walk = " ".join(DAYS[(day + i) % 7] for i in range(rest + 1))
-    steps.append(f"{rest} days on: {walk}" if rest else f"a whole number of weeks: {DAYS[day]}")
+    rest, steps = n, []
+    while rest >= 7:
+        steps.append(f"{rest}-7={rest - 7}")
+        rest -= 7
+    walk = [DAYS[day], *(f"{i} {DAYS[(day + i) % 7]}" for i in range(1, rest + 1))]
+    steps = [", ".join(steps)] if steps else []
+    steps.append(f"{rest} days on: {', '.join(walk)}")
     end = DAYS[(day + n) % 7]
     return words(
         "times",
         "weekday",
-        pick(rng, side, asks).format(d=DAYS[day], n=n),
+        wording(rng, side, "weekday", asks).format(d=DAYS[day], n=n),
         ". ".join(steps),
         end,
         DAYS,
@@ -130,14 +135,18 @@ def day_of_month(rng: Random, side: Side) -> Example:
         "A parcel sent on {d} takes {n} days. On which date does it come?",
     ]
     month_days = (start.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
-    work = f"{start.day}+{n}={start.day + n}"
+    work = f"{_date(start)} + {n}. {start.day}+{n}={start.day + n}"
     if start.day + n > month_days.day:
         work += (
             f". {start:%B} has {month_days.day} days, {start.day + n}-{month_days.day}="
             f"{start.day + n - month_days.day}, in {end:%B}"
         )
     return words(
-        "times", "date", pick(rng, side, asks).format(n=n, d=_date(start)), work, _date(end)
+        "times",
+        "date",
+        wording(rng, side, "day_of_month", asks).format(n=n, d=_date(start)),
+        work,
+        _date(end),
     )
 
 
@@ -153,9 +162,19 @@ def _span(start: int, end: int) -> str:
     """Return the minutes between, as whole hours and what the minutes are more or less."""
     hours = end // 60 - start // 60
     more = end % 60 - start % 60
-    steps = [f"{end // 60}-{start // 60}={hours} h = {60 * hours} min"]
+    steps = [
+        f"{_clock(start)} to {_clock(end)}",
+        f"{end // 60}-{start // 60}={hours} h = {60 * hours} min",
+    ]
+    said = f"{start % 60} to {end % 60}: "
     if more > 0:
-        steps.append(f"{end % 60}-{start % 60}={more} more: {60 * hours}+{more}={end - start}")
+        steps.append(
+            said + f"{end % 60}-{start % 60}={more} more: {60 * hours}+{more}={end - start}"
+        )
     elif more < 0:
-        steps.append(f"{start % 60}-{end % 60}={-more} less: {60 * hours}-{-more}={end - start}")
+        steps.append(
+            said + f"{start % 60}-{end % 60}={-more} less: {60 * hours}-{-more}={end - start}"
+        )
+    else:
+        steps.append(f"{said}{60 * hours}")
     return ". ".join(steps)

@@ -1,13 +1,14 @@
 """Trains a low-rank adapter and a few token rows on PyTorch's CPU build; resumes where it stopped.
 
-    python -m bench.dualmode.train DATA_FOLDER MODEL_FOLDER OUT [--tokens 3300000]
+    python -m bench.dualmode.train DATA_FOLDER MODEL_FOLDER OUT [--tokens 3300000 | --minutes 80]
 
-The base weights stay frozen in bfloat16, which the matrix units of newer x86 cores are fast with;
-each linear layer gets a pair of factors of rank 32, each control token a row of its own. Prompts
-are masked. Every eighth step is for what the model must not forget: on plain English its distribution
-of the next token is held to the original's (the divergence of Kullback and Leibler, at a fourth of
-the positions), which costs little and keeps its English. A checkpoint is written every 50 steps; the same command goes on from the last one. At
-the end what was learned goes into `OUT/learned.npz`. Imports nothing of ours, nor MLX.
+The base weights stay frozen, in bfloat16 where the processor has instructions for it and in float32
+elsewhere; each linear layer gets a pair of factors of rank 32, each control token a row of its own.
+Prompts are masked. After every fourth step comes half a one for what the model must not forget: on
+plain English its distribution of the next token is held to the original's (the divergence of
+Kullback and Leibler, at half of the positions), which keeps its English. A checkpoint is written every
+50 steps and every five minutes; the same command goes on from the last one. At the end what was
+learned goes into `OUT/learned.npz`. Imports nothing of ours, nor MLX.
 """
 
 from __future__ import annotations
@@ -30,18 +31,30 @@ RANK = 32
 SCALE = 2.0
 BATCH_TOKENS = 2048
 LENGTHS = (48, 64, 96, 128, 192, 256, 384)
+"""What examples are padded to: few, since a compiled block is compiled for each."""
+
+FINE_LENGTHS = tuple(range(32, 385, 16))
+"""The same where nothing is compiled, so that less is padding."""
+
 PEAK_RATE = 1e-3
-WARM_UP_STEPS = 40
+WARM_UP_STEPS = 20
 DECAY_FROM = 0.6
 """The learning rate falls linearly to nothing over what is left from here."""
 
-PROSE_EVERY = 8
-PROSE_POSITIONS = 512
+PROSE_EVERY = 4
+PROSE_SHARE = 2
+"""A step of prose has this part of another's tokens; of its positions one in so many is compared."""
+
+SAVED_EVERY_STEPS, SAVED_EVERY_S = 50, 300.0
 
 LEARNED = "learned.npz"
 """What was learned, for `export`, which has no torch."""
 
-HALF = torch.bfloat16
+HALF = torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32  # noqa: SLF001
+"""Emulated, bfloat16 takes a hundred times as long."""
+
+GROUP_SIZE = 64
+"""How many 8-bit numbers of an adapter file share a scale."""
 
 
 class Factored(nn.Module):
@@ -158,19 +171,21 @@ def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat((first * cos - second * sin, second * cos + first * sin), -1)
 
 
-def batches(data: Any, seed: int) -> list[tuple[int, list[int]]]:
-    """Return padded length and examples of each batch, in the order of training."""
+def batches(
+    data: Any, seed: int, padded: tuple[int, ...], size: int
+) -> list[tuple[int, list[int]]]:
+    """Return padded length and examples of each batch of `size` tokens, in the order of training."""
     lengths = np.diff(data["starts"])
-    groups: dict[int, list[int]] = {length: [] for length in LENGTHS}
+    groups: dict[int, list[int]] = {length: [] for length in padded}
     order = list(range(len(lengths)))
     Random(seed).shuffle(order)
     found = []
     for index in order:
-        length = next((length for length in LENGTHS if lengths[index] <= length), None)
+        length = next((length for length in padded if lengths[index] <= length), None)
         if length is None:
             continue
         groups[length].append(index)
-        if len(groups[length]) == BATCH_TOKENS // length:
+        if len(groups[length]) == size // length:
             found.append((length, groups[length]))
             groups[length] = []
     return found
@@ -189,100 +204,153 @@ def tensors(data: Any, length: int, chosen: list[int]) -> tuple[Tensor, Tensor]:
     return tokens, wanted
 
 
-def prose(data: Any, step: int) -> tuple[Tensor, Tensor]:
+def prose(data: Any, step: int, size: int) -> tuple[Tensor, Tensor]:
     """Return rows of prose as tokens, and which positions are compared."""
     rng = Random(step)
     rows = data["prose"]
-    chosen = [rng.randrange(len(rows)) for _ in range(BATCH_TOKENS // rows.shape[1])]
+    chosen = [rng.randrange(len(rows)) for _ in range(size // PROSE_SHARE // rows.shape[1])]
     tokens = torch.from_numpy(rows[chosen].astype(np.int64))
     compared = torch.zeros(tokens.shape, dtype=torch.bool)
-    compared.view(-1)[rng.sample(range(tokens.numel()), PROSE_POSITIONS)] = True
+    compared.view(-1)[rng.sample(range(tokens.numel()), tokens.numel() // PROSE_SHARE)] = True
     return tokens, compared
 
 
-def rate(step: int, steps: int) -> float:
-    """Return a step's share of the highest learning rate."""
+def rate(step: int, done: float) -> float:
+    """Return a step's share of the highest learning rate, `done` of all having been done."""
     if step < WARM_UP_STEPS:
         return (step + 1) / WARM_UP_STEPS
-    return min(1.0, (steps - step) / (steps * (1 - DECAY_FROM)))
+    return min(1.0, (1 - done) / (1 - DECAY_FROM))
+
+
+def shipped(path: Path) -> dict[str, Tensor]:
+    """Return what an adapter file holds, by the names of this model's parameters."""
+    stored = load_file(path)
+    found = {"rows": stored["control.rows"].float()}
+    for name, words in stored.items():
+        if not name.endswith(".weight"):
+            continue
+        _, _, index, place, linear, part, _ = name.split(".")
+        scales, biases = (
+            stored[name.replace(".weight", other)].float().repeat_interleave(GROUP_SIZE, -1)
+            for other in (".scales", ".biases")
+        )
+        factor = words.view(torch.uint8).float() * scales + biases
+        found[f"blocks.{index}.linear.{place}/{linear}.{part}"] = (
+            factor.T.contiguous() if part == "b" else factor
+        )
+    return found
+
+
+def earlier(path: Path) -> dict[str, Tensor]:
+    """Return what an earlier run learned: its folder, or the adapter file made of it."""
+    if path.is_file():
+        return shipped(path)
+    learned = np.load(path / LEARNED)
+    return {name: torch.from_numpy(learned[name]) for name in learned.files}
 
 
 def main() -> None:
     """Train, or go on training."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--tokens", type=int, default=3_300_000)
-    parser.add_argument("--begin", type=Path, help="Begin with what an earlier run learned.")
-    parser.add_argument("--rate", type=float, default=PEAK_RATE, help="The highest learning rate.")
-    parser.add_argument("--plain", action="store_true", help="Do not compile.")
-    arguments = parser.parse_args()
+    arguments = _arguments()
     torch.manual_seed(0)
     data = dict(np.load(arguments.data / "train.npz"))
     control = json.loads((arguments.data / "control.json").read_text())
     model = Model(arguments.model, {int(number): pieces for number, pieces in control.items()})
     if arguments.begin is not None:
-        learned = np.load(arguments.begin / LEARNED)
-        earlier = {name: torch.from_numpy(learned[name]) for name in learned.files}
-        model.load_state_dict(earlier, strict=False)
+        model.load_state_dict(earlier(arguments.begin), strict=False)
     if not arguments.plain:
         for block in model.blocks:
             block.compile()
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.0, fused=True)
-    order = batches(data, seed=2)
-    steps = min(len(order), arguments.tokens // BATCH_TOKENS)
-    first = _resume(arguments.out, model, optimizer)
-    print(f"{steps} steps of {BATCH_TOKENS} tokens, from {first}", flush=True)
-    begun, seen, total = time.monotonic(), 0, 0.0
+    size = arguments.batch
+    order = batches(data, 2, FINE_LENGTHS if arguments.plain else LENGTHS, size)
+    steps = min(len(order), arguments.tokens // size)
+    first, spent = _resume(arguments.out, model, optimizer)
+    print(f"at most {steps} steps of {size} tokens, from {first}", flush=True)
+    begun = saved = time.monotonic()
+    seen, total, drift = 0, 0.0, torch.zeros(())
     for step in range(first, steps):
+        minutes = (spent + time.monotonic() - begun) / 60
+        done = max(step / steps, minutes / arguments.minutes if arguments.minutes else 0.0)
+        if done >= 1:
+            break
         for group in optimizer.param_groups:
-            group["lr"] = arguments.rate * rate(step, steps)
+            group["lr"] = arguments.rate * rate(step, done)
         if step % PROSE_EVERY == 0:
-            tokens, compared = prose(data, step)
-            drift = model.drift(tokens, compared)
-            drift.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
+            drift = model.drift(*prose(data, step, size))
+            _learn(drift, model, optimizer)
         tokens, wanted = tensors(data, *order[step])
         loss = model.loss(tokens, wanted)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+        _learn(loss, model, optimizer)
         seen += tokens.numel()
         total += loss.item()
         if step % 10 == 9:
             speed = seen / (time.monotonic() - begun)
             print(
-                f"step {step + 1} loss {total / 10:.4f} drift {drift.item():.3f} {speed:.0f} tokens/s",
+                f"step {step + 1} done {done:.1%} loss {total / 10:.4f} drift {drift.item():.3f} "
+                f"{speed:.0f} tokens/s",
                 flush=True,
             )
             total = 0.0
-        if step % 50 == 49 or step == steps - 1:
-            _save(arguments.out, model, optimizer, step + 1)
+        now = time.monotonic()
+        if step % SAVED_EVERY_STEPS == SAVED_EVERY_STEPS - 1 or now - saved > SAVED_EVERY_S:
+            _save(arguments.out, model, optimizer, step + 1, spent + now - begun)
+            saved = now
+    arguments.out.mkdir(parents=True, exist_ok=True)
     learned = {name: value.detach().float().numpy() for name, value in model.named_parameters()}
     np.savez(arguments.out / LEARNED, **learned)
+    print(f"learned from {seen} tokens")
 
 
-def _save(out: Path, model: Model, optimizer: torch.optim.Optimizer, step: int) -> None:
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--tokens", type=int, default=3_300_000)
+    parser.add_argument("--minutes", type=float, help="End then, with the rate fallen to nothing.")
+    parser.add_argument(
+        "--begin", type=Path, help="Begin with an earlier run's folder, or an adapter file."
+    )
+    parser.add_argument("--rate", type=float, default=PEAK_RATE, help="The highest learning rate.")
+    parser.add_argument("--batch", type=int, default=BATCH_TOKENS, help="Tokens a step.")
+    parser.add_argument("--plain", action="store_true", help="Do not compile.")
+    return parser.parse_args()
+
+
+def _learn(loss: Tensor, model: Model, optimizer: torch.optim.Optimizer) -> None:
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def _save(
+    out: Path, model: Model, optimizer: torch.optim.Optimizer, step: int, spent: float
+) -> None:
     out.mkdir(parents=True, exist_ok=True)
     partial = out / "checkpoint.partial"
     torch.save(
-        {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}, partial
+        {
+            "step": step,
+            "spent": spent,
+            "model": dict(model.named_parameters()),
+            "optimizer": optimizer.state_dict(),
+        },
+        partial,
     )
     partial.rename(out / "checkpoint.pt")
 
 
-def _resume(out: Path, model: Model, optimizer: torch.optim.Optimizer) -> int:
+def _resume(out: Path, model: Model, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+    """Return the step to go on with, and the seconds that have been spent."""
     path = out / "checkpoint.pt"
     if not path.is_file():
-        return 0
+        return 0, 0.0
     state = torch.load(path)
-    model.load_state_dict(state["model"])
+    model.load_state_dict(state["model"], strict=False)
     optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
+    return int(state["step"]), float(state["spent"])
 
 
 if __name__ == "__main__":

@@ -1,16 +1,23 @@
 """The embedded model's recipe: its examples are right, its sides apart, its tasks what ships."""
 
+import re
 from random import Random
 
 import msgspec
+import numpy as np
 import pytest
 
-from bench.dualmode import homes, machines, numbers, stories
+from bench.dualmode import dataset, homes, machines, neighbours, numbers, stories
 from bench.dualmode.example import Side, belongs, drawn
 from bench.dualmode.tasks import held_out, task_of
 from worker.evaluation.tasks import SHIPPED, is_right
 
 MODULES = [numbers, machines, stories, homes]
+NEIGHBOURS = {
+    "numbers": neighbours.NUMBERS,
+    "machines": neighbours.MACHINES,
+    "stories": neighbours.STORIES,
+}
 DRAWS = 300
 
 
@@ -26,6 +33,31 @@ def test_each_examples_own_answer_passes_its_check(module, side):
         calls = [call["arguments"] for call in example.calls]
         if example.check != "none":
             assert is_right(task_of(example, "x"), example.answer, calls), example
+
+
+@pytest.mark.parametrize("kinds", NEIGHBOURS.values(), ids=NEIGHBOURS.keys())
+def test_an_example_of_a_neighbouring_kind_passes_its_own_check(kinds):
+    for example in drawn_from(None, Side.TRAIN, kinds):
+        assert is_right(task_of(example, "x"), example.answer), example
+
+
+def test_a_wording_that_is_held_out_is_never_learned():
+    def wordings(side, kinds=None):
+        asked = (example.question for example in drawn_from(numbers, side, kinds))
+        return {re.sub(r"#(, #)+", "#", re.sub(r"\d+", "#", question)) for question in asked}
+
+    learned = wordings(Side.TRAIN) | wordings(Side.TRAIN, neighbours.NUMBERS)
+    assert not learned & wordings(Side.HELD_OUT)
+
+
+def test_the_same_seed_writes_the_same_examples(tmp_path):
+    def tokens():
+        rng = Random(5)
+        return [encode(rng, dataset.draw(rng)) for _ in range(40)]
+
+    encode = dataset.Encoder(dataset.tokenizer_folder(tmp_path))
+    assert tokens() == tokens()
+    assert np.array_equal(encode.prose(), encode.prose())
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda one: one.__name__.rpartition(".")[2])
@@ -48,7 +80,8 @@ def test_the_tasks_that_ship_are_what_the_recipe_writes():
 
 def test_a_fifth_of_what_is_worked_out_is_of_kinds_that_were_never_learned():
     for module in (numbers, machines, stories):
-        learned = {example.kind for example in drawn_from(module, Side.TRAIN)}
+        kinds = module.GENERATORS + dataset.NEAR[module]
+        learned = {example.kind for example in drawn_from(module, Side.TRAIN, kinds)}
         kinds = [(one, 1) for one in module.HELD_OUT_KINDS]
         new = {example.kind for example in drawn_from(module, Side.HELD_OUT, kinds)}
         assert new
