@@ -3,7 +3,7 @@
     python -m bench.dualmode.recipe [--folder build/dualmode]
 
 Needs the packages of the `finetune` group. Takes about two hours on two cores with matrix
-units, and up to 14 GB of memory; a run that was stopped goes on where it was.
+units, a night or two without, and up to 14 GB of memory; a run that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -45,9 +45,17 @@ def main() -> None:
         "-m", "worker.cli", "eval", "end-to-end", "--model", ours.absolute(), "--at-once", 16,
         "--answers", answers, "--json",
     )  # fmt: skip
+    learned = folder / "learned.jsonl"
+    _run("-m", "bench.dualmode.tasks", "--learned", learned)
+    familiar = _output(
+        "-m", "worker.cli", "eval", "end-to-end", "--model", ours.absolute(), "--at-once", 16,
+        "--tasks", learned, "--modes", "always", "--json",
+    )  # fmt: skip
     ratio = _output("-m", "bench.dualmode.perplexity", ours, plain)
     told = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
-    CARD.write_text(card(json.loads(measured), told, ratio.strip()), encoding="utf-8")
+    CARD.write_text(
+        card(json.loads(measured), told, json.loads(familiar), ratio.strip()), encoding="utf-8"
+    )
     print(CARD)
 
 
@@ -68,12 +76,18 @@ export(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
-def card(rows: list[dict[str, Any]], answers: list[dict[str, Any]], perplexity: str) -> str:
+def card(
+    rows: list[dict[str, Any]],
+    answers: list[dict[str, Any]],
+    familiar: list[dict[str, Any]],
+    perplexity: str,
+) -> str:
     """Return the model card with the figures in it.
 
     Args:
         rows: The evaluation's figures, by strategy and category.
         answers: What each task came to, in each mode.
+        familiar: The figures of tasks in wordings that were learned, thought about.
         perplexity: Ours, the original's and their ratio, as a text.
 
     """
@@ -105,6 +119,8 @@ def card(rows: list[dict[str, Any]], answers: list[dict[str, Any]], perplexity: 
         auto_tokens=f"{auto['tokens'] / everything['tokens']:.2f}",
         auto_share=f"{auto['accuracy'] / everything['accuracy']:.2f}",
         perplexity=perplexity,
+        familiar=sum(row["tasks"] for row in familiar if row["category"] == "all"),
+        familiar_right=f"{_mean([row for row in familiar if row['category'] == 'all']):.0%}",
         known=len(right[False]),
         known_right=_share(right[False]),
         new=len(right[True]),

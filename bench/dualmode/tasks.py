@@ -1,10 +1,14 @@
 """Writes the held-out tasks that ship: `python -m bench.dualmode.tasks`; the same file each time.
 
-A fifth of those to be worked out are of kinds that no training example has.
+A fifth of those to be worked out are of kinds that no training example has. With `--learned FILE`
+it writes others instead, to compare with: of the kinds, names and wordings that were learned, only
+drawn anew.
 """
 
 from __future__ import annotations
 
+import argparse
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
 COUNTS = ((numbers, 150), (machines, 60), (stories, 110), (homes, 160))
 NEW_KIND_SHARE = 0.2
+LEARNED_COUNT = 96
 
 
 def held_out() -> list[Task]:
@@ -42,6 +47,18 @@ def held_out() -> list[Task]:
             asked.add(example.question)
             tasks.append(task_of(example, f"{example.category}-{len(tasks) + 1:03}"))
     return tasks
+
+
+def learned(count: int) -> list[Task]:
+    """Return tasks to be worked out as those to learn from are, of another seed."""
+    rng = Random(20_261_125)
+    total = sum(share for module, share in COUNTS if module is not homes)
+    return [
+        task_of(drawn(rng, Side.TRAIN, module.GENERATORS), f"{module.__name__}-{index}")
+        for module, share in COUNTS
+        if module is not homes
+        for index in range(round(count * share / total))
+    ]
 
 
 def of_new_kinds(tasks: list[Task]) -> set[str]:
@@ -74,7 +91,15 @@ def task_of(example: Example, name: str) -> Task:
 
 def main() -> None:
     """Write the file."""
-    SHIPPED.write_bytes(b"".join(msgspec.json.encode(task) + b"\n" for task in held_out()))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--learned", type=Path, help="Write tasks of learned wordings here.")
+    parser.add_argument("--count", type=int, default=LEARNED_COUNT)
+    arguments = parser.parse_args()
+    if arguments.learned is None:
+        path, tasks = SHIPPED, held_out()
+    else:
+        path, tasks = arguments.learned, learned(arguments.count)
+    path.write_bytes(b"".join(msgspec.json.encode(task) + b"\n" for task in tasks))
 
 
 if __name__ == "__main__":

@@ -128,6 +128,7 @@ class Model(nn.Module):
         self.blocks = nn.ModuleList(
             Block(weights, index, config) for index in range(config["num_hidden_layers"])
         )
+        self.held = 0
         self.norm, self.eps = weights["model.norm.weight"].to(HALF), config["rms_norm_eps"]
         half = config["hidden_size"] // config["num_attention_heads"] // 2
         self.frequencies = config["rope_theta"] ** -(torch.arange(half) / half)
@@ -150,6 +151,8 @@ class Model(nn.Module):
         place = self.place[tokens]
         x = F.embedding(tokens, self.embedding)
         x = torch.where((place >= 0)[..., None], self.rows.to(HALF)[place.clamp(min=0)], x)
+        if self.held:
+            x = x.detach()  # Nothing below the first block that learns is asked for a gradient.
         length = tokens.shape[1]
         angles = torch.arange(length)[:, None] * self.frequencies[None]
         cos, sin = angles.cos().to(HALF), angles.sin().to(HALF)
@@ -159,6 +162,12 @@ class Model(nn.Module):
         h = F.rms_norm(x[chosen], (x.shape[-1],), self.norm, self.eps)
         logits = F.linear(h, self.embedding)
         return logits.index_copy(1, self.ids, F.linear(h, self.rows.to(HALF))).float()
+
+    def hold(self, count: int) -> None:
+        """Leave the first blocks as they are, which saves their part of the backward pass."""
+        self.held = count
+        for block in self.blocks[:count]:
+            block.requires_grad_(requires_grad=False)
 
     def _switch(self, *, active: bool) -> None:
         for module in self.modules():
@@ -258,6 +267,7 @@ def main() -> None:
     model = Model(arguments.model, {int(number): pieces for number, pieces in control.items()})
     if arguments.begin is not None:
         model.load_state_dict(earlier(arguments.begin), strict=False)
+    model.hold(arguments.hold)
     if not arguments.plain:
         for block in model.blocks:
             block.compile()
@@ -314,6 +324,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rate", type=float, default=PEAK_RATE, help="The highest learning rate.")
     parser.add_argument("--batch", type=int, default=BATCH_TOKENS, help="Tokens a step.")
+    parser.add_argument("--hold", type=int, default=0, help="Leave so many first blocks alone.")
     parser.add_argument("--plain", action="store_true", help="Do not compile.")
     return parser.parse_args()
 

@@ -7,9 +7,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.dualmode import dataset, homes, machines, neighbours, numbers, stories
+from bench.dualmode import dataset, homes, machines, neighbours, numbers, recipe, stories
 from bench.dualmode.example import Side, belongs, drawn
-from bench.dualmode.tasks import held_out, task_of
+from bench.dualmode.tasks import held_out, learned, task_of
 from worker.evaluation.tasks import SHIPPED, is_right
 
 MODULES = [numbers, machines, stories, homes]
@@ -86,3 +86,31 @@ def test_a_fifth_of_what_is_worked_out_is_of_kinds_that_were_never_learned():
         new = {example.kind for example in drawn_from(module, Side.HELD_OUT, kinds)}
         assert new
         assert not new & learned
+
+
+def test_tasks_to_compare_with_are_asked_as_those_to_learn_from_are():
+    tasks = learned(30)
+    assert len(tasks) == 30
+    assert tasks == learned(30)
+    assert not {task.messages for task in tasks} & {task.messages for task in held_out()}
+
+
+def test_the_card_tells_known_kinds_from_new_ones():
+    def row(strategy, category):
+        return {
+            "strategy": strategy, "category": category, "tasks": 10, "accuracy": 0.5,
+            "thought_tokens": 40.0, "tokens": 60.0, "closed_by_model": 1.0,
+        }  # fmt: skip
+
+    rows = [row(s, c) for s in ("never", "always", "auto") for c in ("all", "home", "times")]
+    answers = [
+        {"task": task.id, "category": task.category, "mode": "think", "right": True}
+        for task in held_out()
+    ]
+    card = recipe.card(rows, answers, [row("always", "all")], "4 over 2 is 2")
+    assert (
+        "| kinds that were learned; numbers, names and wordings that were not | 256 | 100% |"
+        in card
+    )
+    assert "| kinds that no example had | 64 | 100% |" in card
+    assert "$" not in card
