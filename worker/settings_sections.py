@@ -145,11 +145,13 @@ class Model(_Section):
         default="Qwen/Qwen3-4B-MLX-4bit", description="A hub name, a directory, or embedded."
     )
     path: Path | None = Field(default=None, description="A directory; wins over the name.")
-    yarn_factor: Literal[1, 2, 4] = Field(
-        default=1, description="How far YaRN stretches the context: 4 makes 32,768 tokens 131,072."
+    yarn_factor: Literal[1, 2, 4] | None = Field(
+        default=None,
+        description="The most YaRN may stretch the context of a request that needs it: 4 makes "
+        "32,768 tokens 131,072; 1 never. Default: 4 for Qwen3, 1 for models that nobody has tried.",
     )
     context_tokens: Positive | None = Field(
-        default=None, description="A limit below the model's own."
+        default=None, description="A limit on any conversation, below what the model reads."
     )
 
 
@@ -179,6 +181,16 @@ class Engine(_Section):
         default=16,
         ge=0,
         description="Requests that may be parked to let an interactive one run; 0 parks none.",
+    )
+    memory_bytes: Positive | None = Field(
+        default=None,
+        description="What weights and all KV caches may take together. Default: half the "
+        "machine's memory; on a Mac 80 % of what Metal recommends.",
+    )
+    wire_memory: bool = Field(
+        default=False,
+        description="Raise macOS's limit on memory that is never swapped, as mlx-lm does by "
+        "itself. It is faster where memory is short, and has taken down small Macs.",
     )
     cache_bytes: int = Field(
         default=2 * 1024**3,

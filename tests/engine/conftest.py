@@ -30,3 +30,12 @@ def tiny_qwen3(tmp_path_factory, smollm2_path):
     import tiny_qwen3
 
     return tiny_qwen3.make(tmp_path_factory.mktemp("models") / "tiny-qwen3", smollm2_path)
+
+
+@pytest.fixture(scope="session")
+def short_qwen3(tmp_path_factory, smollm2_path):
+    """One that reads 512 tokens as it is, so that YaRN begins early."""
+    import tiny_qwen3
+
+    folder = tmp_path_factory.mktemp("models") / "short-qwen3"
+    return tiny_qwen3.make(folder, smollm2_path, max_position_embeddings=512)

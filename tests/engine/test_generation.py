@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from worker.domain.errors import BadRequest, BadSchema, ContextTooLong
 from worker.domain.messages import Kind, Mode, Sampling
@@ -201,7 +202,7 @@ def test_a_long_prompt_is_read_in_chunks_while_another_row_decodes(smollm):
 
 
 def test_a_conversation_beyond_the_context_is_refused_with_limit_and_count(tiny_qwen3):
-    runner = Runner(load(tiny_qwen3, context_tokens=64))
+    runner = Runner(replace(load(tiny_qwen3), context_tokens=64))
     with pytest.raises(ContextTooLong, match=r"has \d+ tokens.* at most 63"):
         runner.submit(1, "word " * 200)
 

@@ -10,9 +10,10 @@ import tiny_qwen3 as tiny
 
 from worker.domain.messages import Mode, Sampling
 from worker.engine import pins
-from worker.engine.models import describe, load
+from worker.engine.models import _bytes_per_value, _kv_bytes_per_token, describe, load
 from worker.engine.profiles import stretched
 from worker.engine.sampling import SamplingParameters
+from worker.engine.stretching import stretch
 
 
 @pytest.fixture
@@ -65,27 +66,37 @@ def test_a_client_that_asks_for_greedy_thinking_gets_it(tiny_qwen3):
 
 @pytest.mark.parametrize(("factor", "context"), [(1, 40_960), (2, 65_536), (4, 131_072)])
 def test_yarn_stretches_the_context(factor, context, tiny_qwen3):
-    assert load(tiny_qwen3, yarn_factor=factor).context_tokens == context
+    assert stretch(load(tiny_qwen3), factor).context_tokens == context
 
 
 def test_yarn_is_what_the_model_computes_with(tiny_qwen3):
-    plain, long = load(tiny_qwen3), load(tiny_qwen3, yarn_factor=4)
+    from mlx_lm.utils import load_model
+
+    plain = load(tiny_qwen3)
+    long = stretch(plain, 4)
     assert long.config["rope_scaling"]["rope_type"] == "yarn"
     assert long.config["rope_scaling"]["original_max_position_embeddings"] == 32_768
+    theirs, _ = load_model(tiny_qwen3, model_config=stretched(plain.config, 4))
     tokens = mx.array([[1, 7, 11, 300, 5, 9]])
     assert not mx.allclose(plain.model(tokens), long.model(tokens))
+    assert mx.array_equal(theirs(tokens), long.model(tokens))
+
+
+def test_a_stretched_model_takes_no_memory_of_its_own(tiny_qwen3):
+    plain = load(tiny_qwen3)
+    before = mx.get_active_memory()
+    mx.eval(stretch(plain, 4).model.parameters())
+    assert mx.get_active_memory() - before < plain.weights_bytes / 100
+
+
+def test_what_a_token_takes_is_reckoned_in_the_type_that_is_computed_with(tiny_qwen3):
+    config = {"num_hidden_layers": 36, "num_key_value_heads": 8, "head_dim": 128}
+    packed, scales = mx.zeros((4,), dtype=mx.uint32), mx.zeros((4,), dtype=mx.bfloat16)
+    assert _kv_bytes_per_token(config, _bytes_per_value([packed, scales])) == 147_456
 
 
 def test_without_yarn_a_configuration_is_left_alone():
     assert stretched({"max_position_embeddings": 40_960}, 1) == {}
-
-
-def test_a_limit_below_the_models_own_context_holds(tiny_qwen3):
-    assert load(tiny_qwen3, context_tokens=1000).context_tokens == 1000
-
-
-def test_a_limit_above_it_does_not(tiny_qwen3):
-    assert load(tiny_qwen3, context_tokens=10**6).context_tokens == 40_960
 
 
 @pytest.fixture(scope="module")

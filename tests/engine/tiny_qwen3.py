@@ -87,16 +87,17 @@ TOKENIZER_CONFIG = {
 }
 
 
-def make(folder, vocabulary_of, *, seed=0):
+def make(folder, vocabulary_of, *, seed=0, **changes):
     """Write the model's directory; its byte pairs are those of another model's tokenizer."""
+    config = CONFIG | changes
     folder.mkdir(parents=True)
     tokenizer = Tokenizer.from_file(str(vocabulary_of / "tokenizer.json"))
     tokenizer.add_tokens([AddedToken(text, normalized=False) for text in CONTROL_TOKENS])
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps(TOKENIZER_CONFIG))
-    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / "config.json").write_text(json.dumps(config))
     mx.random.seed(seed)
-    model = Model(ModelArgs.from_dict(CONFIG))
+    model = Model(ModelArgs.from_dict(config))
     weights = dict(tree_flatten(model.parameters()))
     mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "mlx"})
     return folder

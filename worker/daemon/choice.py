@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from worker.daemon import conversation
 from worker.domain.access import UNLIMITED
-from worker.domain.messages import Mode, Route
+from worker.domain.messages import Lane, Mode, Route
 from worker.domain.thinking import find_switch, smallest_budget
 from worker.domain.tools import ToolRules
 from worker.engine.pipe import Doubt, Submit
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from worker.scheduler.speeds import Speeds
 
 _MIN_THOUGHT_TOKENS = 1
+_URGENCY = {Lane.BATCH: 0, Lane.STANDARD: 1, Lane.INTERACTIVE: 2}
 _BALANCED = Presets()
 _ESCALATION_SHARE = 0.25
 _NO_RULES = ToolRules()
@@ -128,6 +129,7 @@ class Choice:
             generated=job.generated,
             context_tokens=quota.context_tokens,
             doubt=None if doubt is None else Doubt(below=doubt, budget_tokens=budget),
+            urgency=_URGENCY[request.lane],
         )
 
     def _doubt(self, job: Job, thought_tokens: int | None, model: ModelInfo | None) -> float | None:

@@ -16,7 +16,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from worker.domain.messages import FinishReason, Kind, Mode
-from worker.engine.pipe import Cancel, Done, Failed, Text
+from worker.engine.pipe import Cancel, Done, Failed, NoRoom, Text
 from worker.journal.feedback import Verdict
 from worker.journal.store import JournalError
 from worker.router.answers import differ
@@ -95,7 +95,7 @@ class Counterfactuals:
             self._said += event.text if event.kind is Kind.ANSWER else ""
         elif isinstance(event, Done):
             self._finish(whole=event.finish_reason == "stop")
-        elif isinstance(event, Failed):
+        elif isinstance(event, Failed | NoRoom):
             self._finish(whole=False)
 
     async def run(self) -> None:

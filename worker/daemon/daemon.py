@@ -50,6 +50,7 @@ from worker.settings_sources import SettingsError
 from worker.transport import codec
 from worker.transport.connection import Connection
 from worker.transport.topics import Topics
+from worker.transport.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,6 +121,9 @@ class Daemon:
             birth=self._birth,
             will=self._status_message("offline", "the connection was lost"),
         )
+        self._window = Window(
+            self._connection.ack, is_short=lambda: self._serving.is_short_of_memory
+        )
         self._delivery = Delivery(
             self._connection.publish,
             self._topics,
@@ -177,6 +181,7 @@ class Daemon:
             restart_delay_max_s=settings.engine.restart_backoff_max_s,
         )
         self._serving.engine = self._engine
+        self._serving.on_end = self._window.open
         self._endings.on_revision = self._jobs.add_revision
         if settings.thinking.counterfactuals:
             tries = Counterfactuals(
@@ -214,7 +219,7 @@ class Daemon:
                 clock=time.monotonic,
             ),
             control=Control(**shared, streams=streams, ahead=self._ahead),
-            acknowledge=self._connection.ack,
+            acknowledge=self._window.ack,
             group=self._group,
         )
 
@@ -332,6 +337,7 @@ class Daemon:
             await self._connection.unsubscribe(self._topics.request_filters(), timeout_s=_GOODBYE_S)
         if self._group is not None:
             await self._group.hand_over(self._jobs, self._journal)
+        self._window.open_wide()
         handed_back = await self._jobs.drain(grace_s)
         await self._intake.finish(_GOODBYE_S)
         await self._delivery.finish(_GOODBYE_S)
@@ -347,6 +353,8 @@ class Daemon:
         _log.info("stopped", why=self._why, handed_back=handed_back)
 
     def _connection_changed(self, state: State) -> None:
+        if not state.connected:
+            self._window.forget()
         if self._group is not None and state.connected:
             self._group.ask_for_all()
 
@@ -425,6 +433,7 @@ class Daemon:
             escalated=self._choice.escalations.escalated,
             tokens=self._jobs.tokens_produced,
             speeds=self._speeds(),
+            memory=self._serving.memory,
             engine_starts=self._engine.starts,
             cache=msgspec.structs.asdict(self._serving.stored),
         )

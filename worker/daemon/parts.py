@@ -99,6 +99,9 @@ def engine_options(settings: Settings, model_path: str) -> EngineOptions:
         cache_bytes=settings.engine.cache_bytes,
         threads=settings.engine.threads,
         yarn_factor=settings.model.yarn_factor,
+        memory_bytes=settings.engine.memory_bytes,
+        spill_dir=str(settings.data_dir / "spill"),
+        wire_memory=settings.engine.wire_memory,
         context_tokens=settings.model.context_tokens,
     )
 

@@ -16,7 +16,7 @@ from worker.daemon.job import Stage
 from worker.daemon.outcome import raised
 from worker.domain.errors import EngineFailed, ThinkqError
 from worker.domain.messages import Kind, Lane
-from worker.engine.pipe import Cancel, Done, Escalated, State, Stored, Text
+from worker.engine.pipe import Cancel, Done, Escalated, NoRoom, State, Stored, Text
 from worker.journal.store import JournalError
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from worker.daemon.parking import Parking
     from worker.daemon.preparing import Preparing
     from worker.daemon.streams import Streams
-    from worker.domain.model import ModelInfo
-    from worker.engine.pipe import Step
+    from worker.domain.model import Memory, ModelInfo
+    from worker.engine.pipe import RowEvent, Step
     from worker.engine.supervisor import Engine
     from worker.scheduler.lanes import Lanes, Waiting
     from worker.scheduler.speeds import Speeds
@@ -85,8 +85,13 @@ class Serving:
         self.engine: Engine | None = None
         self.model: ModelInfo | None = None
         """What the engine has loaded, or had when it was there last."""
+        self.memory: Memory | None = None
+        """What the engine last said of its memory."""
         self.tokens_produced = 0
         self.stored = Stored()
+        self._narrowed: int | None = None
+        self.on_end: Callable[[], None] = lambda: None
+        """Called when a job has left its row."""
         self.idle_work: Counterfactuals | None = None
 
     @property
@@ -100,9 +105,19 @@ class Serving:
         return bool(self._running or self.parking)
 
     @property
+    def rows_now(self) -> int:
+        """How many jobs may have a row: fewer than usual while memory is short."""
+        return self.rows if self._narrowed is None else self._narrowed
+
+    @property
+    def is_short_of_memory(self) -> bool:
+        """Whether jobs wait for memory that others must leave first, and many do."""
+        return self._narrowed is not None and len(self.lanes) >= self.rows
+
+    @property
     def load(self) -> int:
         """How many wait, less the rows that are free."""
-        return len(self.lanes) + len(self._running) - self.rows
+        return len(self.lanes) + len(self._running) - self.rows_now
 
     def ready_engine(self) -> Engine | None:
         """Return the engine if it takes rows now."""
@@ -131,11 +146,14 @@ class Serving:
     def end(self, job: Job, ending: Coroutine[None, None, None]) -> None:
         """Free a job's row at once, and let go of the job when its reply is on disk."""
         job.model = self.model
+        # What it leaves may be enough for whoever waits.
+        self._narrowed = None
         self._running.pop(job.row, None)
         if self.parking.leave(job.row):
             self.lanes.remove(job.row)
         self._live.end(job, ending)
         self.start_next()
+        self.on_end()
 
     def fail(self, job: Job, error: ThinkqError) -> None:
         """End a job that gets no answer."""
@@ -159,7 +177,7 @@ class Serving:
         engine = self.ready_engine()
         while engine is not None:
             victim = None
-            if len(self._running) < self.rows:
+            if len(self._running) < self.rows_now:
                 waiting = self.lanes.take(self._may_start)
             else:
                 victim = self.parking.victim(self._running.values())
@@ -240,6 +258,8 @@ class Serving:
         """Pass on what came of a step."""
         self.stored = step.stored or self.stored
         self.speeds.note_step(step.prefill_tokens, step.prefill_s, step.decode_rows, step.decode_s)
+        if step.memory is not None:
+            self.memory = step.memory
         for row, tokens in step.tokens:
             if job := self._in_engine(row):
                 job.generated.extend(tokens)
@@ -250,18 +270,23 @@ class Serving:
                 if self.idle_work is not None:
                     self.idle_work.event(event)
                 continue
-            if isinstance(event, Text):
-                self._say(job, event)
-            elif isinstance(event, State):
-                self._streams.progress(job, event.state, prefilled=event.prefilled)
-            elif isinstance(event, Escalated):
-                self._preparing.note_escalation()
-                job.think_after_all(event.why)
-                _log.info("escalated", id=job.request.id, client=job.request.client)
-            elif isinstance(event, Done):
-                self._done(job, event)
-            else:
-                self.fail(job, raised(event))
+            self._hear(job, event)
+
+    def _hear(self, job: Job, event: RowEvent) -> None:
+        if isinstance(event, Text):
+            self._say(job, event)
+        elif isinstance(event, State):
+            self._streams.progress(job, event.state, prefilled=event.prefilled)
+        elif isinstance(event, Escalated):
+            self._preparing.note_escalation()
+            job.think_after_all(event.why)
+            _log.info("escalated", id=job.request.id, client=job.request.client)
+        elif isinstance(event, Done):
+            self._done(job, event)
+        elif isinstance(event, NoRoom):
+            self._wait_for_memory(job)
+        else:
+            self.fail(job, raised(event))
 
     def engine_down(self, why: str, rows: Sequence[int]) -> None:
         """Queue again what the engine took with it; give up on what took it down twice."""
@@ -278,6 +303,18 @@ class Serving:
                 self.end(job, self._endings.poisoned(job, why))
             else:
                 self.wait_again(job)
+
+    def _wait_for_memory(self, job: Job) -> None:
+        """Put a job back in its lane, before its client's others; nobody overtakes it there.
+
+        Until a row ends no other begins, but for an interactive one that takes another's place.
+        """
+        self.wait_again(job)
+        self._narrowed = max(1, len(self._running))
+        if job.row in self.lanes:
+            self._streams.progress(job, "queued", position=self.lanes.ahead_of(job.row))
+        _log.info("no_room", id=job.request.id, client=job.request.client, rows=self._narrowed)
+        self.start_next()
 
     def _done(self, job: Job, done: Done) -> None:
         self.speeds.note_request(job.held_row_s(self._clock()))

@@ -84,9 +84,31 @@ class BadSchema(ThinkqError):
 
 
 class ContextTooLong(ThinkqError):
-    """The prompt does not fit the model's context; the message gives the limit and the count."""
+    """The prompt does not fit the model's context; the message gives the limit and the count.
+
+    Args:
+        message: As ever.
+        field: As ever.
+        retry_after_ms: As ever.
+        tokens: How many the conversation has.
+        limit: How many it may have.
+
+    """
 
     code = "context_too_long"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        retry_after_ms: int | None = None,
+        tokens: int | None = None,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(message, field=field, retry_after_ms=retry_after_ms)
+        self.tokens = tokens
+        self.limit = limit
 
 
 class QueueFull(ThinkqError):

@@ -11,7 +11,9 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
     """What the loaded model is and can do, for the card and for admission.
 
     `escalate_below` is the probability of an answer's first tokens below which it is worth
-    thinking after all; 0 where nobody has measured that it is.
+    thinking after all; 0 where nobody has measured that it is. `context_tokens` is the longest
+    conversation, `native_context_tokens` the longest that runs in the model as it is, both as far
+    as `memory_bytes`, the limit of weights and caches, holds them; 0 is unknown.
     """
 
     name: str
@@ -26,3 +28,28 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
     max_rows: int
     blas: str
     escalate_below: float = 0.0
+    native_context_tokens: int = 0
+    memory_bytes: int = 0
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """What an engine uses of its memory, in bytes, and what it did when that was short.
+
+    `fixed` is weights and what a step needs; `live` is what the rows in the batch may take by
+    their next block, `parked` what rows outside it keep in memory and `spilled` on disk, `store`
+    the caches of ended conversations, `headroom` what could still be given to rows. The counts are
+    since the engine began: rows that were parked, resumed and written to disk, and tokens that
+    were read or written a second time.
+    """
+
+    limit: int | None
+    fixed: int
+    live: int
+    parked: int
+    spilled: int
+    store: int
+    headroom: int | None
+    rows_parked: int = 0
+    rows_resumed: int = 0
+    rows_spilled: int = 0
+    wasted_tokens: int = 0

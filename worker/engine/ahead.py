@@ -68,6 +68,11 @@ class ReadingAhead:
         self.tokens_read = 0
 
     @property
+    def tokens_held(self) -> int:
+        """How many tokens are read and not kept yet."""
+        return 0 if self._wish is None else self._done
+
+    @property
     def pending(self) -> bool:
         """Whether there is anything left to read."""
         return bool(self._wishes)

@@ -19,28 +19,40 @@ from worker.engine.ahead import ReadingAhead, Wish
 from worker.engine.caches import Caches
 from worker.engine.making import RowMaker
 from worker.engine.outside import Held, Outside, kept
-from worker.engine.pipe import Ahead, Cancel, Escalated, Forget, RowEvent, State, Step, Stored
+from worker.engine.pipe import (
+    Ahead,
+    Cancel,
+    Escalated,
+    Forget,
+    NoRoom,
+    RowEvent,
+    State,
+    Step,
+    Stored,
+)
 from worker.engine.row import Next, Row
 from worker.engine.sampling import penalties, seeded_sampler, shared_sampler
+from worker.engine.space import Space
 
 if TYPE_CHECKING:
     from worker.engine.models import LoadedModel
     from worker.engine.sampling import Sampler
 
-_KV_COUNT_EVERY = 32
 _PROGRESS_TOKENS = 512
 
 
 class Limits(Struct, frozen=True):
     """How much runs at once: rows, and prompt tokens a step while rows decode and while none do.
 
-    `cache_bytes` is what the caches of ended conversations may take.
+    `cache_bytes` is what the caches of ended conversations may take, `wire_memory` whether the
+    system's limit on memory that is never swapped is raised while the model runs.
     """
 
     rows: int = 16
     prefill_tokens_busy: int = 256
     prefill_tokens_idle: int = 2048
     cache_bytes: int = 0
+    wire_memory: bool = False
 
 
 class Generation:
@@ -49,13 +61,22 @@ class Generation:
     Args:
         loaded: The model, its tokenizer and its profile.
         limits: How much runs at once.
+        maker: Makes rows; default: as long as the model reads.
+        space: What memory its rows may have; default: any.
 
     """
 
-    def __init__(self, loaded: LoadedModel, limits: Limits) -> None:
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        limits: Limits,
+        *,
+        maker: RowMaker | None = None,
+        space: Space | None = None,
+    ) -> None:
         self._loaded = loaded
         self._limits = limits
-        self._maker = RowMaker(loaded)
+        self._maker = maker or RowMaker(loaded)
         self.prepare = self._maker.prepare
         self._batch = BatchGenerator(
             loaded.model,
@@ -67,11 +88,19 @@ class Generation:
         )
         self.caches = Caches(limits.cache_bytes)
         self.ahead = ReadingAhead(loaded, self.caches, self._has_read)
-        self._told = Stored()
         self._outside = Outside()
         self._prefilling: dict[int, int] = {}
         self._rows: dict[int, Row] = {}
-        self._steps = 0
+        self.others_decode = False
+        """Whether rows of other batches wait for this one's steps."""
+        self._space = space or Space()
+        self._space.bind(
+            self._rows, self._prefilling, self._outside, self.caches, limits.prefill_tokens_idle
+        )
+        if not limits.wire_memory:
+            # The batch has raised the system's limit on memory that is never swapped: on a small
+            # Mac that has taken the kernel down (mlx #3186).
+            self._batch.close()
 
     @property
     def idle(self) -> bool:
@@ -89,15 +118,13 @@ class Generation:
         allowed = min(ahead.context_tokens or len(tokens), self._loaded.context_tokens)
         return Wish(ahead, tokens[:allowed])
 
-    def stored(self) -> Stored | None:
-        """Return what the caches take, None where that was said already."""
-        stored = Stored(
+    def stored(self) -> Stored:
+        """Return what the caches take."""
+        return Stored(
             memory_bytes=self.caches.bytes,
             pinned_bytes=self.caches.pinned_bytes,
             read_ahead_tokens=self.ahead.tokens_read,
         )
-        told, self._told = self._told, stored
-        return None if stored == told else stored
 
     def _has_read(self, wish: Wish) -> None:
         """Hear that something was read ahead."""
@@ -128,6 +155,7 @@ class Generation:
             held = self._outside.take(cancel.row)
             if held is None:
                 return events
+            self._space.discard(held)
             row = held.row
             row.finish_reason = cancel.reason
         if row.finish_reason == "deadline":
@@ -142,26 +170,46 @@ class Generation:
             held = self._outside.take(name)
         elif name in self._prefilling:
             # What was read of its prompt is read again: a cache half filled is not worth its room.
+            self._space.waste(row, unread=self._prefilling[name])
             self._take_out(row)
             held = Held(row)
         else:
             cache, known = self._batch.remove([row.uid], return_prompt_caches=True)[row.uid]
             self._forget(row)
             held = kept(row, cache, list(known))
+            if held.cache is None:
+                self._space.waste(row)
         if held is None:
             return []
+        self._space.counts.parked += 1
         self._outside.park(held)
         return [State(name, "parked")]
 
     def resume(self, name: int) -> None:
         """Let a parked row back in, at the next step that has room for it."""
-        self._outside.resume(name)
+        self._space.counts.resumed += self._outside.resume(name)
+
+    @property
+    def rows(self) -> dict[int, Row]:
+        """The rows in the batch, or about to be, by name."""
+        return self._rows
+
+    @property
+    def decoding(self) -> bool:
+        """Whether any row is past its prompt."""
+        return len(self._rows) > len(self._prefilling)
+
+    def set_aside(self, name: int) -> list[RowEvent]:
+        """Take a row out of the batch until there is memory for it again."""
+        events = self.park(name)
+        self.resume(name)
+        return events
 
     def step(self) -> Step:
         """Decode one token for each live row, prefill one chunk, and say what came of it."""
         events: list[RowEvent] = []
         tokens: list[tuple[int, list[int]]] = []
-        decoding = len(self._rows) > len(self._prefilling)
+        decoding = self.decoding or self.others_decode
         chunk = self._limits.prefill_tokens_busy if decoding else self._limits.prefill_tokens_idle
         self._batch.prefill_step_size = chunk
         self._let_in(chunk, events)
@@ -177,7 +225,6 @@ class Generation:
                     row.note_probability(response.token, response.logprobs)
                 self._take(row, response, events)
                 tokens.append((row.row, row.untold()))
-        self._steps += 1
         return Step(
             events=events,
             tokens=tokens,
@@ -185,25 +232,35 @@ class Generation:
             prefill_s=stats.prompt_time,
             decode_rows=len(responses),
             decode_s=stats.generation_time,
-            live_kv_bytes=(
-                self._batch.prompt_cache_nbytes if self._steps % _KV_COUNT_EVERY == 1 else 0
-            ),
-            stored=self.stored() if self._steps % _KV_COUNT_EVERY == 1 else None,
         )
 
     def _let_in(self, chunk: int, events: list[RowEvent]) -> None:
         # While rows decode, a chunk of prompt is the longest pause their streams will see: let in
         # what fits into one chunk, or a single longer prompt.
-        while self._outside.returning and len(self._rows) < self._limits.rows:
-            self._return(self._outside.returning.popleft(), events)
+        first = self._let_back_in(events)
         room = chunk - sum(self._prefilling.values())
         while self._outside.waiting and len(self._rows) < self._limits.rows:
             row = self._outside.waiting[0]
             if self._prefilling and len(row.prompt) > room:
                 return
-            room -= len(row.prompt)
             self._outside.waiting.popleft()
+            if row.submit.urgency <= first or not self._space.admit(row):
+                events.append(NoRoom(row.row))
+                continue
+            room -= len(row.prompt)
             self._enter(row, events)
+
+    def _let_back_in(self, events: list[RowEvent]) -> int:
+        """Return how urgent a row is that finds no memory to go on; -1 where none is left out."""
+        returning = self._outside.returning
+        while returning and len(self._rows) < self._limits.rows:
+            held = returning.popleft()
+            if not self._space.admit(held.row):
+                returning.appendleft(held)
+                return held.row.submit.urgency
+            self._space.fetch(held)
+            self._return(held, events)
+        return -1
 
     def _enter(self, row: Row, events: list[RowEvent]) -> None:
         following = self._replay(row)
@@ -312,6 +369,7 @@ class Generation:
                 self._close_grammar(row, events)
             row.finish(events)
             self._forget(row)
+            self._space.ledger.note_answer(row.submit.mode, row.sampled)
         if released:
             cache, known = response.prompt_cache, list(response.all_tokens)
         else:
@@ -383,6 +441,7 @@ class Generation:
 
     def _forget(self, row: Row) -> None:
         del self._rows[row.row]
+        self._space.leave(row)
         self._prefilling.pop(row.row, None)
 
 

@@ -5,6 +5,7 @@ Touches no array and no batch, so the reader's thread may prepare rows while the
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from worker.engine.pipe import Ahead, Submit
 
 _SPARE_TOKENS = 64
+_ANSWER_TOKENS = 1024
+"""What an answer is given room for where its client doesn't say how long it may be."""
+
 _ROOM_FOR_DOUBT = 2 * _SPARE_TOKENS
 """With fewer tokens left there is no room to drop some and think."""
 
@@ -44,6 +48,8 @@ class RowMaker:
 
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
+        self._windows: tuple[int, ...] = (loaded.context_tokens,)
+        self.why_no_more = f"the model {loaded.profile.name}"
         profile = loaded.profile
         self._writer = PromptWriter(
             loaded.tokenizer,
@@ -52,6 +58,18 @@ class RowMaker:
             answer_instruction=profile.answer_instruction,
         )
         self._grammars = Grammars(loaded.tokenizer, loaded.vocabulary)
+
+    def within(self, *windows: int) -> RowMaker:
+        """Return one that makes rows for other windows than what the model reads.
+
+        Args:
+            windows: How many tokens a conversation may have, ascending: a row gets the smallest
+                that it fits.
+
+        """
+        maker = copy.copy(self)
+        maker._windows = windows  # noqa: SLF001 - its own
+        return maker
 
     def prepare(self, submit: Submit) -> Row:
         """Render and tokenize a request. Touches no array, so another thread may do it.
@@ -62,7 +80,7 @@ class RowMaker:
             BadRequest: It names a token that the model doesn't have.
 
         """
-        loaded, profile = self._loaded, self._loaded.profile
+        loaded = self._loaded
         mode = submit.mode
         row = self.row(submit, mode)
         if row.grammar:
@@ -82,13 +100,17 @@ class RowMaker:
         allowed = submit.context_tokens
         if allowed is not None and len(row.prompt) > allowed:
             raise ContextTooLong(
-                f"the conversation has {len(row.prompt)} tokens; this client may send {allowed}"
+                f"the conversation has {len(row.prompt)} tokens; this client may send {allowed}",
+                tokens=len(row.prompt),
+                limit=allowed,
             )
         if row.completion_limit < 1:
-            limit = loaded.context_tokens - 1
+            limit = self._windows[-1] - 1
             raise ContextTooLong(
                 f"the conversation has {len(row.prompt)} tokens; "
-                f"the model {profile.name} reads at most {limit} and writes the rest"
+                f"{self.why_no_more} reads at most {limit} and writes the rest",
+                tokens=len(row.prompt),
+                limit=limit,
             )
         return row
 
@@ -124,10 +146,10 @@ class RowMaker:
         tools = [] if submit.tool_choice == "none" else submit.tools
         knows_tools = loaded.tokenizer.has_tool_calling
         tokens = self._prompt(submit.messages, tools, mode)
-        room = loaded.context_tokens - len(tokens)
-        if mode is Mode.THINK:
-            room -= _SPARE_TOKENS
         wanted = submit.sampling.max_tokens or profile.max_tokens(mode)
+        spare = _SPARE_TOKENS if mode is Mode.THINK else 0
+        window = self.window_for(len(tokens) + spare + self._needed(submit, mode, wanted))
+        room = window - len(tokens) - spare
         calls = call_grammar(tools, submit.tool_choice, native=knows_tools)
         row = Row(
             submit,
@@ -137,9 +159,24 @@ class RowMaker:
             completion_limit=min(wanted, room),
             calls=calls,
         )
+        row.window = window
         if row.call_tokens is not None and knows_tools and _writes_json_calls(loaded.tokenizer):
             row.own_calls = own_call_grammar(tools, row.call_tokens[1])
         return row
+
+    def window_for(self, tokens: int) -> int:
+        """Return the smallest window that so many tokens fit, or the largest there is."""
+        return next((one for one in self._windows if tokens <= one), self._windows[-1])
+
+    def _needed(self, submit: Submit, mode: Mode, wanted: int) -> int:
+        """Return how many tokens an answer is sure to find room for, if the model has any."""
+        if submit.sampling.max_tokens is not None:
+            return wanted
+        thought = 0
+        if mode is Mode.THINK:
+            usual = self._loaded.profile.default_budget_tokens
+            thought = usual if submit.budget_tokens is None else submit.budget_tokens
+        return min(wanted, thought + _ANSWER_TOKENS)
 
     def closing(self, row: Row, following: Next) -> tuple[list[int], int]:
         """Return the tokens that lead to the answer, and how many of the last ones they replace."""

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from worker.domain.model import ModelInfo
 from worker.engine import gguf, hub, pins
-from worker.engine.profiles import Profile, profile_of, stretched
+from worker.engine.profiles import Profile, profile_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +66,6 @@ def load(
     path: str | Path,
     *,
     name: str | None = None,
-    yarn_factor: int = 1,
-    context_tokens: int | None = None,
     progress: Progress = lambda _what, _fraction: None,
 ) -> LoadedModel:
     """Load a model directory in mlx-lm's form.
@@ -75,8 +73,6 @@ def load(
     Args:
         path: The directory.
         name: What replies call the model; default: the directory's name.
-        yarn_factor: 1, 2 or 4: how far the context is stretched by YaRN.
-        context_tokens: A limit below the model's own.
         progress: Told what is being done and how much of it, from 0 to 1.
 
     Raises:
@@ -90,13 +86,10 @@ def load(
     source = folder
     if _wants_float32(folder):
         source = _float32_of(folder, fingerprint, progress)
-    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    changes = stretched(config, yarn_factor)
-    model, config = load_model(source, model_config=changes)
+    model, config = load_model(source)
     tokenizer = load_tokenizer(folder, eos_token_ids=config.get("eos_token_id"))
     arrays = [array for _, array in tree_flatten(model.parameters())]
     parameters = _parameters(model)
-    own_context = int(config.get("max_position_embeddings", 4096))
     progress("loading", 1.0)
     return LoadedModel(
         name=name or folder.name,
@@ -106,11 +99,11 @@ def load(
             native=_thinks_natively(tokenizer), parameters=parameters, greedy=_is_greedy(folder)
         ),
         config=config,
-        context_tokens=min(own_context, context_tokens or own_context),
+        context_tokens=int(config.get("max_position_embeddings", 4096)),
         vocabulary=int(config["vocab_size"]),
         parameters=parameters,
         weights_bytes=sum(array.nbytes for array in arrays),
-        kv_bytes_per_token=_kv_bytes_per_token(config, arrays[0].dtype.size),
+        kv_bytes_per_token=_kv_bytes_per_token(config, _bytes_per_value(arrays)),
         quantization=_quantization(config),
         fingerprint=fingerprint,
     )
@@ -196,6 +189,11 @@ def _parameters(model: Any) -> int:
     from mlx_lm.utils import get_total_parameters  # noqa: PLC0415 - needed only here
 
     return int(get_total_parameters(model))
+
+
+def _bytes_per_value(arrays: list[mx.array]) -> int:
+    # Packed weights are integers; what is computed has the type of their scales.
+    return next(a.dtype.size for a in arrays if mx.issubdtype(a.dtype, mx.floating))
 
 
 def _kv_bytes_per_token(config: dict[str, Any], bytes_per_value: int) -> int:

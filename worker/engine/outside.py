@@ -6,6 +6,7 @@ Knows nothing of the batch; the engine's thread alone touches it.
 from __future__ import annotations
 
 from collections import deque
+from pathlib import Path  # noqa: TC003 - msgspec reads the annotations
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
@@ -13,19 +14,24 @@ from mlx_lm.models.cache import can_trim_prompt_cache, trim_prompt_cache
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from worker.engine.row import Row
 
 
 class Held(Struct):
     """A row outside the batch, with what the batch had of it.
 
-    Without a cache its prompt is read again; one that was never let in enters as all do.
+    Without a cache its prompt is read again; one that was never let in enters as all do. A cache
+    is in memory, where it takes `bytes`, or in a `file`.
     """
 
     row: Row
     cache: list[Any] | None = None
     tokens: list[int] = []
     entered: bool = True
+    bytes: int = 0
+    file: Path | None = None
 
 
 def kept(row: Row, cache: list[Any], known: list[int]) -> Held:
@@ -37,7 +43,7 @@ def kept(row: Row, cache: list[Any], known: list[int]) -> Held:
     trim_prompt_cache(cache, 1)
     # Unevaluated, it would keep the whole batch's KV cache alive.
     mx.eval([layer.state for layer in cache])
-    return Held(row, cache, known)
+    return Held(row, cache, known, bytes=sum(layer.nbytes for layer in cache))
 
 
 class Outside:
@@ -53,19 +59,25 @@ class Outside:
         """Whether nobody wants in; parked rows wait to be resumed."""
         return not (self.waiting or self.returning)
 
+    def __iter__(self) -> Iterator[Held]:
+        """Go through the rows that have been in the batch."""
+        yield from self._parked.values()
+        yield from self.returning
+
     def park(self, held: Held) -> None:
         """Keep a row until it is resumed."""
         self._parked[held.row.row] = held
 
-    def resume(self, name: int) -> None:
-        """Let a parked row in before all others; nothing happens if it is not parked."""
+    def resume(self, name: int) -> bool:
+        """Let a parked row in before all others; False where it is not parked."""
         held = self._parked.pop(name, None)
         if held is None:
-            return
+            return False
         if held.entered:
             self.returning.append(held)
         else:
             self.waiting.appendleft(held.row)
+        return True
 
     def take(self, name: int) -> Held | None:
         """Remove a row, wherever it is."""

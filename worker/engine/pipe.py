@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from worker.domain.messages import Kind, Mode, Sampling, TokenChoice
-from worker.domain.model import ModelInfo  # noqa: TC001 - msgspec reads it at run time
+from worker.domain.model import Memory, ModelInfo  # noqa: TC001 - msgspec reads it at run time
 
 if TYPE_CHECKING:
     import socket
@@ -24,7 +24,13 @@ _READ_BYTES = 1 << 20
 
 
 class EngineOptions(Struct, frozen=True, kw_only=True):
-    """What an engine is started with. `model_path` is a local directory; nothing is fetched."""
+    """What an engine is started with. `model_path` is a local directory; nothing is fetched.
+
+    `memory_bytes` bounds weights and all caches together, None at a share of the machine's memory.
+    Caches for which it is short lie in `spill_dir`; an empty one keeps them in memory.
+    `yarn_factor` is the most a request's context may be stretched, None as far as is known to
+    work. `wire_memory` raises the system's limit on memory that is never swapped (macOS).
+    """
 
     model_name: str
     model_path: str
@@ -33,7 +39,10 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     prefill_tokens_idle: int = 2048
     cache_bytes: int = 0
     threads: int | None = None
-    yarn_factor: int = 1
+    yarn_factor: int | None = None
+    memory_bytes: int | None = None
+    spill_dir: str = ""
+    wire_memory: bool = False
     context_tokens: int | None = None
 
 
@@ -57,7 +66,8 @@ class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     client may send at most, None as much as the model reads. `doubt` lets an answer without a
     thought begin anew with one. `owner` and `session` are whose caches the row may use and leaves.
     With `hold` its own cache stays until the row that names it in `held` begins, whatever room
-    there is: both have the same messages.
+    there is: both have the same messages. `urgency` counts from 0: of rows that memory is too
+    short for, the least urgent waits.
     """
 
     row: int
@@ -75,6 +85,7 @@ class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     generated: list[int] = []
     context_tokens: int | None = None
     doubt: Doubt | None = None
+    urgency: int = 0
 
 
 class Cancel(Struct, frozen=True, tag=True):
@@ -187,16 +198,27 @@ class Done(Struct, frozen=True, tag=True, kw_only=True):
     logprobs: list[TokenChoice] = []
 
 
+class NoRoom(Struct, frozen=True, tag=True):
+    """There is no memory for a row now; the engine has let go of it and it may come again."""
+
+    row: int
+
+
 class Failed(Struct, frozen=True, tag=True, omit_defaults=True):
-    """A row could not run; `code` is one of the contract's."""
+    """A row could not run; `code` is one of the contract's.
+
+    Of a conversation that is too long, `tokens` says how long it is and `limit` how long it may be.
+    """
 
     row: int
     code: str
     message: str
     field: str | None = None
+    tokens: int | None = None
+    limit: int | None = None
 
 
-RowEvent: TypeAlias = Text | State | Escalated | Done | Failed
+RowEvent: TypeAlias = Text | State | Escalated | Done | NoRoom | Failed
 
 
 class Stored(Struct, frozen=True, omit_defaults=True):
@@ -213,7 +235,7 @@ class Step(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
 
     `tokens` are the ids each row produced (row, ids), kept by the daemon so that a row can go on
     in a new engine. Speeds are this step's: prompt tokens prefilled and the seconds it took, rows
-    decoded and the seconds.
+    decoded and the seconds. `memory` comes now and then.
     """
 
     events: list[RowEvent] = []
@@ -222,8 +244,8 @@ class Step(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     prefill_s: float = 0.0
     decode_rows: int = 0
     decode_s: float = 0.0
-    live_kv_bytes: int = 0
     stored: Stored | None = None
+    memory: Memory | None = None
 
 
 class Fatal(Struct, frozen=True, tag=True):

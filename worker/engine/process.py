@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
-from worker.domain.errors import BadRequest, ThinkqError
+from worker.domain.errors import BadRequest, ContextTooLong, ThinkqError
 from worker.engine import blas
 from worker.engine.pipe import (
     Ahead,
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from worker.engine.ahead import Wish
-    from worker.engine.generation import Generation
     from worker.engine.pipe import RowEvent
+    from worker.engine.pools import Pools
     from worker.engine.row import Row
 
     Inbox = queue.SimpleQueue[Row | Wish | Cancel | Park | Resume | Forget | Failed]
@@ -88,11 +89,12 @@ def _model_errors() -> tuple[type[Exception], ...]:
     return (ModelError, OSError, ValueError)
 
 
-def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[Generation, Ready]:
+def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[Pools, Ready]:
     report = blas.prepare(options.threads)
     # Only now may MLX be imported: it takes the BLAS that is loaded by then.
     from worker.engine import gguf, hub, models  # noqa: PLC0415
-    from worker.engine.generation import Generation, Limits  # noqa: PLC0415
+    from worker.engine.generation import Limits  # noqa: PLC0415
+    from worker.engine.pools import Pools  # noqa: PLC0415
 
     def tell(what: str, fraction: float) -> None:
         send(Loading(what, fraction))
@@ -104,8 +106,6 @@ def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[G
     loaded = models.load(
         options.model_path,
         name=options.model_name,
-        yarn_factor=options.yarn_factor,
-        context_tokens=options.context_tokens,
         progress=tell,
     )
     limits = Limits(
@@ -113,12 +113,26 @@ def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[G
         prefill_tokens_busy=options.prefill_tokens_busy,
         prefill_tokens_idle=options.prefill_tokens_idle,
         cache_bytes=options.cache_bytes,
+        wire_memory=options.wire_memory,
     )
-    info = models.describe(loaded, rows=options.rows, blas=report.name)
-    return Generation(loaded, limits), Ready(info, time.monotonic() - begun)
+    pools = Pools(
+        loaded,
+        limits,
+        yarn_factor=options.yarn_factor,
+        context_tokens=options.context_tokens,
+        memory_bytes=options.memory_bytes,
+        spill_dir=Path(options.spill_dir) if options.spill_dir else None,
+    )
+    info = replace(
+        models.describe(loaded, rows=options.rows, blas=report.name),
+        context_tokens=pools.context_tokens,
+        native_context_tokens=pools.native_context_tokens,
+        memory_bytes=pools.memory_bytes,
+    )
+    return pools, Ready(info, time.monotonic() - begun)
 
 
-def _read(connection: socket.socket, inbox: Inbox, generation: Generation) -> None:
+def _read(connection: socket.socket, inbox: Inbox, generation: Pools) -> None:
     while (body := read_frame(connection)) is not None:
         message = decode_to_engine(body)
         if isinstance(message, Shutdown):
@@ -134,7 +148,7 @@ def _read(connection: socket.socket, inbox: Inbox, generation: Generation) -> No
     os._exit(0)
 
 
-def _prepared(generation: Generation, submit: Submit) -> Row | Failed:
+def _prepared(generation: Pools, submit: Submit) -> Row | Failed:
     from jinja2 import TemplateError  # noqa: PLC0415 - not needed to start
 
     try:
@@ -148,7 +162,7 @@ def _prepared(generation: Generation, submit: Submit) -> Row | Failed:
         return _failed(submit.row, refusal)
 
 
-def _wish(generation: Generation, ahead: Ahead) -> Wish | None:
+def _wish(generation: Pools, ahead: Ahead) -> Wish | None:
     from jinja2 import TemplateError  # noqa: PLC0415 - not needed to start
 
     try:
@@ -159,10 +173,13 @@ def _wish(generation: Generation, ahead: Ahead) -> Wish | None:
 
 
 def _failed(row: int, error: ThinkqError) -> Failed:
+    if isinstance(error, ContextTooLong):
+        tokens, limit = error.tokens, error.limit
+        return Failed(row, error.code, error.message, error.field, tokens=tokens, limit=limit)
     return Failed(row, error.code, error.message, error.field)
 
 
-def _serve(generation: Generation, inbox: Inbox, send: Callable[[FromEngine], None]) -> None:
+def _serve(generation: Pools, inbox: Inbox, send: Callable[[FromEngine], None]) -> None:
     while True:
         if generation.idle:
             _read_ahead(generation, inbox, send)
@@ -173,18 +190,18 @@ def _serve(generation: Generation, inbox: Inbox, send: Callable[[FromEngine], No
             send(generation.step())
 
 
-def _read_ahead(generation: Generation, inbox: Inbox, send: Callable[[FromEngine], None]) -> None:
+def _read_ahead(generation: Pools, inbox: Inbox, send: Callable[[FromEngine], None]) -> None:
     """Read what may be asked next, a chunk at a time, until there is a message or nothing left."""
-    while generation.ahead.pending and inbox.empty():
-        generation.ahead.step()
-    generation.ahead.pause()
+    while generation.ahead_pending and inbox.empty():
+        generation.read_ahead()
+    generation.pause_ahead()
     if (stored := generation.stored()) is not None:
         send(Step(stored=stored))
 
 
 def _deal_with(
     message: Row | Wish | Cancel | Park | Resume | Forget | Failed,
-    generation: Generation,
+    generation: Pools,
     send: Callable[[FromEngine], None],
 ) -> None:
     events: list[RowEvent] = []

@@ -14,7 +14,9 @@ from msgspec.structs import replace
 from worker.domain.messages import Mode
 from worker.engine.sampling import SamplingParameters
 
-_YARN_ORIGINAL_TOKENS = 32_768
+NATIVE_TOKENS = 32_768
+"""What Qwen3 reads as it is; YaRN counts from there."""
+
 _SMALL_PARAMETERS = 1_000_000_000
 
 _ESCALATE_BELOW = 0.6
@@ -108,16 +110,13 @@ def stretched(config: dict[str, Any], factor: int) -> dict[str, Any]:
     Args:
         config: The model's `config.json`.
         factor: 1 leaves it alone; 4 makes Qwen3's 32,768 tokens 131,072 (its model card,
-            "Processing Long Texts"). Static YaRN costs a little on short texts, hence not the
-            default.
+            "Processing Long Texts").
 
     """
     if factor == 1:
         return {}
     # Qwen3's config says 40,960: 32,768 and room for an answer. YaRN counts from the former.
-    original = min(
-        config.get("max_position_embeddings", _YARN_ORIGINAL_TOKENS), _YARN_ORIGINAL_TOKENS
-    )
+    original = min(config.get("max_position_embeddings", NATIVE_TOKENS), NATIVE_TOKENS)
     return {
         "rope_scaling": {
             "rope_type": "yarn",

@@ -78,6 +78,8 @@ class Row:
         self.own_calls: dict[str, Any] | None = None
         """The grammar of what follows `<tool_call>`, where the model calls in its own format."""
         self.completion_limit = completion_limit
+        self.window = 0
+        """How many tokens the conversation may have where it runs."""
         self.reasoning_limit = _reasoning_limit(submit, profile, completion_limit)
         self.phase: Literal["thinking", "answering", "tool"] = (
             "thinking" if submit.mode is Mode.THINK else "answering"

@@ -4,8 +4,8 @@ It repeats the last user message, a word a token, in thinking mode after a thoug
 A message that begins with `stub:` is an order to it, some of: `tokens=50` (so many words),
 `delay_ms=10` (between two of them), `prefill_ms=200` (before the first), `call` (calls the first
 tool declared, with `door=shed` as its argument where that is given), `unsure` (thinks after all,
-where it may), `waver` (answers otherwise when it thinks), `fail` or `fail=bad_schema` (with that
-code), `die` (exits without a word), `hang`.
+where it may), `waver` (answers otherwise when it thinks), `bulky` (finds no memory beside another
+row), `fail` or `fail=bad_schema` (with that code), `die` (exits without a word), `hang`.
 Its speeds are measured where it was told to take its time, and unknown otherwise.
 """
 
@@ -33,6 +33,7 @@ from worker.engine.pipe import (
     Escalated,
     Failed,
     Forget,
+    NoRoom,
     Park,
     Ready,
     Resume,
@@ -61,6 +62,7 @@ class _Row:
             len(str(message.get("content")).split()) for message in submit.messages
         )
         context_tokens = min(context_tokens, submit.context_tokens or context_tokens)
+        self.context_tokens = context_tokens
         self.too_long = self.prompt_tokens > context_tokens and (
             f"expected at most {context_tokens} tokens, got {self.prompt_tokens}"
         )
@@ -144,7 +146,9 @@ class _Row:
         if "hang" in self.orders:
             time.sleep(3600)
         if self.too_long:
-            return Failed(self.submit.row, "context_too_long", self.too_long)
+            tokens, limit = self.prompt_tokens, self.context_tokens
+            code = "context_too_long"
+            return Failed(self.submit.row, code, self.too_long, tokens=tokens, limit=limit)
         if "fail" in self.orders:
             code = self.orders["fail"] or "engine_failed"
             return Failed(self.submit.row, code, "the stub was told to fail")
@@ -205,6 +209,8 @@ def _deal_with(
     context_tokens: int,
 ) -> Step | None:
     if isinstance(message, Submit):
+        if rows and "bulky" in str(message.messages[-1].get("content")):
+            return Step(events=[NoRoom(message.row)])
         rows[message.row] = _Row(message, context_tokens)
         return rows[message.row].prefill()
     if isinstance(message, Resume):

@@ -29,6 +29,7 @@ from worker.engine.pipe import (
     Forget,
     FromEngine,
     Loading,
+    NoRoom,
     Park,
     Ready,
     Resume,
@@ -232,7 +233,7 @@ class Engine:
         self._last_sign = asyncio.get_running_loop().time()
         if isinstance(message, Step):
             for event in message.events:
-                if isinstance(event, Done | Failed):
+                if isinstance(event, Done | NoRoom | Failed):
                     self._live.discard(event.row)
             self._listener.engine_step(message)
         elif isinstance(message, Ready):

@@ -12,7 +12,7 @@ from worker.domain.messages import SCHEMA_VERSION, Encoding, Lane, Mode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from worker.domain.model import ModelInfo
+    from worker.domain.model import Memory, ModelInfo
     from worker.domain.policy import Limits
 
 Presence = Literal["online", "draining", "offline"]
@@ -78,6 +78,7 @@ def metrics(
     escalated: int,
     tokens: int,
     speeds: Mapping[str, float | None],
+    memory: Memory | None,
     engine_starts: int,
     cache: Mapping[str, int],
 ) -> dict[str, Any]:
@@ -94,9 +95,26 @@ def metrics(
         "escalated": escalated,
         "tokens": tokens,
         "speeds": dict(speeds),
+        "memory": None if memory is None else _memory(memory),
         "engine_starts": engine_starts,
         "cache": dict(cache),
         "daemon_memory_bytes": _peak_memory_bytes(),
+    }
+
+
+def _memory(memory: Memory) -> dict[str, Any]:
+    return {
+        "limit_bytes": memory.limit,
+        "weights_bytes": memory.fixed,
+        "live_kv_bytes": memory.live,
+        "parked_bytes": memory.parked,
+        "spilled_bytes": memory.spilled,
+        "store_bytes": memory.store,
+        "headroom_bytes": memory.headroom,
+        "rows_parked": memory.rows_parked,
+        "rows_resumed": memory.rows_resumed,
+        "rows_spilled": memory.rows_spilled,
+        "wasted_tokens": memory.wasted_tokens,
     }
 
 
@@ -105,6 +123,8 @@ def _model(model: ModelInfo) -> dict[str, Any]:
         "name": model.name,
         "thinking": model.thinking,
         "context_tokens": model.context_tokens,
+        "native_context_tokens": model.native_context_tokens,
+        "memory_bytes": model.memory_bytes,
         "parameters": model.parameters,
         "weights_bytes": model.weights_bytes,
         "quantization": model.quantization,

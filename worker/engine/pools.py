@@ -1,0 +1,321 @@
+"""One batch for each length of context, and one memory for all of them.
+
+A request that fits the model's own context runs in the model as it is. One that does not runs in
+a stretched variant of it, in a batch and with caches of its own: short prompts are neither padded
+to long ones nor read with their angles. Everything here runs on the engine's one thread, but
+`prepare`, which touches no array.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import mlx.core as mx
+from msgspec.structs import replace
+
+from worker.domain.model import Memory
+from worker.engine import pressure
+from worker.engine.ahead import Wish
+from worker.engine.generation import Generation, Limits
+from worker.engine.making import RowMaker
+from worker.engine.memory import Ledger
+from worker.engine.pins import ModelError
+from worker.engine.pipe import Stored
+from worker.engine.space import Counts, Space
+from worker.engine.spill import Spill
+from worker.engine.stretching import stretch, windows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from worker.engine.models import LoadedModel
+    from worker.engine.pipe import Ahead, Cancel, Forget, RowEvent, Step, Submit
+    from worker.engine.row import Row
+
+LEAST_TOKENS = 512
+"""A memory that holds no conversation of that length is of no use."""
+
+_LONG_CHUNK_TOKENS = 512
+"""What is read of a long prompt at once: the mask alone takes this times its length."""
+
+_WATCH_EVERY_S = 1.0
+_TELL_EVERY = 32
+_LOOK_AHEAD_TOKENS = 16
+_MARGIN = 0.05
+_SHARE = 0.5
+_SHARE_OF_WORKING_SET = 0.8
+
+
+class Pools:
+    """All rows of one model, whatever their length.
+
+    Args:
+        loaded: The model, its tokenizer and its profile.
+        limits: How much runs at once.
+        yarn_factor: The most a request's context may be stretched; None as far as is known to work.
+        context_tokens: The most tokens a conversation may have; None as many as the model reads.
+        memory_bytes: What weights and all caches may take; None is a share of the machine's.
+        spill_dir: Where the caches of parked rows go when memory is short; None: nowhere.
+        available: Tells what the machine has left, in bytes.
+        maker: Makes rows, where there is one already.
+
+    Raises:
+        ModelError: The memory holds no conversation worth the name.
+
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        limits: Limits,
+        *,
+        yarn_factor: int | None = None,
+        context_tokens: int | None = None,
+        memory_bytes: int | None = None,
+        spill_dir: Path | None = None,
+        available: Callable[[], int | None] = pressure.available_bytes,
+        maker: RowMaker | None = None,
+    ) -> None:
+        self._loaded = loaded
+        fixed_bytes = loaded.weights_bytes + _scratch_bytes(loaded, limits)
+        self.memory_bytes = memory_bytes or _default_limit(fixed_bytes)
+        self.ledger = Ledger(self.memory_bytes, fixed_bytes)
+        # Half of it, so that there is room for what is read ahead beside what is kept.
+        kept_bytes = min(limits.cache_bytes, max(0, self.memory_bytes - fixed_bytes) // 2)
+        self._limits = replace(limits, cache_bytes=kept_bytes)
+        self._factors = self._windows(yarn_factor, context_tokens)
+        self._maker = (maker or RowMaker(loaded)).within(*self._factors)
+        if self._memory_is_the_limit:
+            self._maker.why_no_more = "the memory of this worker"
+        self.prepare: Callable[[Submit], Row] = self._maker.prepare
+        self._spill = Spill(spill_dir)
+        self._counts = Counts()
+        self._pools: dict[int, Generation] = {}
+        self._pool(self.native_context_tokens)
+        self._available = available
+        self._watched = 0.0
+        self._told = Stored()
+        self._steps = 0
+
+    def _windows(self, yarn_factor: int | None, context_tokens: int | None) -> dict[int, int]:
+        """Return the factor of each window, as far as memory goes."""
+        loaded = self._loaded
+        alone = self.ledger.tokens_alone(loaded.kv_bytes_per_token)
+        found: dict[int, int] = {}
+        self._memory_is_the_limit = False
+        for factor, window in windows(loaded, yarn_factor, context_tokens).items():
+            if alone is not None and alone <= window:
+                self._memory_is_the_limit = alone < window
+                found[alone] = factor
+                break
+            found[window] = factor
+        if max(found) < min(LEAST_TOKENS, context_tokens or LEAST_TOKENS):
+            raise ModelError(
+                f"engine.memory_bytes: {self.memory_bytes} bytes hold the model and what a step "
+                f"needs ({self.ledger.fixed_bytes} bytes), and {max(0, *found)} tokens of "
+                f"conversation; expected room for {LEAST_TOKENS}"
+            )
+        return found
+
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens a conversation may have, answer included."""
+        return max(self._factors)
+
+    @property
+    def native_context_tokens(self) -> int:
+        """How many it may have to run in the model as it is."""
+        return min(self._factors)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do; parked rows wait to be resumed."""
+        return all(pool.idle for pool in self._pools.values())
+
+    def forget(self, forget: Forget) -> None:
+        """Keep no cache of what a client wants to be forgotten."""
+        for pool in self._pools.values():
+            pool.forget(forget)
+
+    def close(self) -> None:
+        """Give back what is held of the system, and leave nothing on disk."""
+        for pool in self._pools.values():
+            pool.close()
+        self._spill.close()
+
+    def submit(self, row: Row) -> None:
+        """Queue a prepared row; it enters its batch at the next step that has room for it."""
+        pool = self._pool(row.window)
+        if row.submit.held is not None:
+            for other in self._pools.values():
+                if other is not pool:
+                    # What was kept for it there is of no use to it.
+                    other.caches.let_go(row.submit.held)
+        pool.submit(row)
+
+    def wish(self, ahead: Ahead) -> Wish:
+        """Render and tokenize what shall be read ahead. Another thread may do it, as `prepare`."""
+        tokens = self._maker.beginning(ahead)
+        allowed = min(ahead.context_tokens or len(tokens), self.context_tokens)
+        return Wish(ahead, tokens[:allowed])
+
+    def take(self, prepared: Row | Wish) -> None:
+        """Queue what the reader's thread has prepared."""
+        if isinstance(prepared, Wish):
+            self._pool(self._maker.window_for(len(prepared.tokens))).ahead.take(prepared)
+        else:
+            self.submit(prepared)
+
+    @property
+    def ahead_pending(self) -> bool:
+        """Whether there is anything left to read ahead."""
+        return any(pool.ahead.pending for pool in self._pools.values())
+
+    def read_ahead(self) -> None:
+        """Read one chunk of what may be asked next."""
+        next(pool for pool in self._pools.values() if pool.ahead.pending).ahead.step()
+        self.ledger.settle(reading_bytes=self._reading_bytes())
+
+    def pause_ahead(self) -> None:
+        """Keep what was read ahead so far."""
+        for pool in self._pools.values():
+            pool.ahead.pause()
+        self.ledger.settle()
+
+    def stored(self) -> Stored | None:
+        """Return what the caches take, None where that was said already."""
+        each = [pool.stored() for pool in self._pools.values()]
+        stored = Stored(
+            memory_bytes=sum(one.memory_bytes for one in each),
+            pinned_bytes=sum(one.pinned_bytes for one in each),
+            read_ahead_tokens=sum(one.read_ahead_tokens for one in each),
+        )
+        told, self._told = self._told, stored
+        return None if stored == told else stored
+
+    def _reading_bytes(self) -> int:
+        tokens = sum(pool.ahead.tokens_held for pool in self._pools.values())
+        return tokens * self._loaded.kv_bytes_per_token
+
+    def cancel(self, cancel: Cancel) -> list[RowEvent]:
+        """End a row with what it has; nothing happens if it already ended."""
+        return next(filter(None, (pool.cancel(cancel) for pool in self._pools.values())), [])
+
+    def park(self, name: int) -> list[RowEvent]:
+        """Take a row out of its batch and keep it; nothing happens if it already ended."""
+        return next(filter(None, (pool.park(name) for pool in self._pools.values())), [])
+
+    def resume(self, name: int) -> None:
+        """Let a parked row back in, at the next step that has room for it."""
+        for pool in self._pools.values():
+            pool.resume(name)
+
+    def step(self) -> Step:
+        """Take a step in each batch that has something to do, and say what came of it."""
+        if time.monotonic() - self._watched >= _WATCH_EVERY_S:
+            self.watch()
+        busy = [pool for pool in self._pools.values() if not pool.idle]
+        step: Step | None = None
+        for pool in busy:
+            pool.others_decode = any(other.decoding for other in busy if other is not pool)
+            step = pool.step() if step is None else _both(step, pool.step())
+        assert step is not None, "an idle engine takes no step"
+        self._steps += 1
+        if self._steps % _LOOK_AHEAD_TOKENS == 0:
+            self.ledger.grown(2 * _LOOK_AHEAD_TOKENS)
+        aside = self._set_aside()
+        if aside:
+            step = replace(step, events=[*step.events, *aside])
+        self.ledger.settle()
+        if self._steps % _TELL_EVERY == 1 or aside or self.idle:
+            step = replace(step, memory=self.memory(), stored=self.stored())
+        return step
+
+    def watch(self) -> None:
+        """Look what the machine has left, and give up what it lacks."""
+        self._watched = time.monotonic()
+        available = self._available()
+        if available is not None:
+            self.ledger.note_available(available, int(_MARGIN * pressure.total_bytes()))
+            self.ledger.settle()
+
+    def memory(self) -> Memory:
+        """Say what is used, and what was done when it was short."""
+        ledger, counts = self.ledger, self._counts
+        return Memory(
+            limit=ledger.limit_bytes,
+            fixed=ledger.fixed_bytes,
+            live=ledger.live_bytes,
+            parked=ledger.parked_bytes,
+            spilled=self._spill.bytes,
+            store=ledger.store_bytes,
+            headroom=ledger.headroom_bytes,
+            rows_parked=counts.parked,
+            rows_resumed=counts.resumed,
+            rows_spilled=counts.spilled,
+            wasted_tokens=counts.wasted_tokens,
+        )
+
+    def _set_aside(self) -> list[RowEvent]:
+        """Take rows out of their batches for which there is no memory any more."""
+        events: list[RowEvent] = []
+        while self.ledger.too_many():
+            rows = [(row, pool) for pool in self._pools.values() for row in pool.rows.values()]
+            # Of the least urgent, the one that has done the least.
+            row, pool = min(rows, key=lambda one: (one[0].submit.urgency, one[0].sampled))
+            events += pool.set_aside(row.row)
+        return events
+
+    def _pool(self, window: int) -> Generation:
+        pool = self._pools.get(window)
+        if pool is None:
+            pool = self._pools[window] = self._make(window)
+        return pool
+
+    def _make(self, window: int) -> Generation:
+        factor = self._factors[window]
+        limits = self._limits
+        if factor > 1:
+            chunk = min(limits.prefill_tokens_idle, _LONG_CHUNK_TOKENS)
+            limits = replace(limits, prefill_tokens_idle=chunk)
+        return Generation(
+            replace(stretch(self._loaded, factor), context_tokens=window),
+            limits,
+            maker=self._maker.within(window),
+            space=Space(self.ledger, self._loaded.kv_bytes_per_token, self._spill, self._counts),
+        )
+
+
+def _both(one: Step, other: Step) -> Step:
+    return replace(
+        one,
+        events=[*one.events, *other.events],
+        tokens=[*one.tokens, *other.tokens],
+        prefill_tokens=one.prefill_tokens + other.prefill_tokens,
+        prefill_s=one.prefill_s + other.prefill_s,
+        decode_rows=one.decode_rows + other.decode_rows,
+        decode_s=one.decode_s + other.decode_s,
+    )
+
+
+def _scratch_bytes(loaded: LoadedModel, limits: Limits) -> int:
+    """Return roughly what a step needs beside weights and caches: activations and logits."""
+    config = loaded.config
+    hidden = int(config.get("hidden_size", 0))
+    inner = int(config.get("intermediate_size", 4 * hidden))
+    per_token = 4 * (8 * hidden + 3 * inner)
+    return limits.prefill_tokens_idle * per_token + limits.rows * loaded.vocabulary * 8
+
+
+def _default_limit(fixed_bytes: int) -> int:
+    """Return what an engine may use where nobody says."""
+    if sys.platform == "darwin":
+        found = mx.device_info().get("max_recommended_working_set_size")
+        share = int(_SHARE_OF_WORKING_SET * int(found or pressure.total_bytes() // 2))
+    else:
+        share = int(_SHARE * pressure.total_bytes())
+    # On a machine that is too small for the model even that is not enough: it will swap.
+    return max(share, fixed_bytes + fixed_bytes // 4)

@@ -1,0 +1,116 @@
+"""KV caches of rows outside a batch, on disk while memory is short; for the owner's eyes alone.
+
+A file is read once and is gone then. What an engine that died has left is removed by the next.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import mlx.core as mx
+from mlx_lm.models.cache import KVCache
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ONLY_OURS = 0o600
+
+
+class Spill:
+    """The folder of one engine.
+
+    Args:
+        folder: Where engines have theirs; None: nothing can be spilled.
+
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = None if folder is None else folder / str(os.getpid())
+        self.spilled = 0
+        self.bytes = 0
+        """What lies there now."""
+        if folder is not None:
+            _remove_left_behind(folder)
+
+    def can_take(self, cache: list[Any]) -> bool:
+        """Tell whether a cache can be written and read again."""
+        return self._folder is not None and all(type(layer) is KVCache for layer in cache)
+
+    def write(self, cache: list[Any]) -> Path:
+        """Write a cache, a layer each, and return where it is.
+
+        Raises:
+            OSError: The disk does not take it.
+
+        """
+        assert self._folder is not None
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / f"{uuid4().hex}.safetensors"
+        arrays = {}
+        for number, layer in enumerate(cache):
+            arrays[f"{number}.keys"], arrays[f"{number}.values"] = layer.keys_and_values()
+        # Made first, so that it is never anybody's to read.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _ONLY_OURS))
+        try:
+            mx.save_safetensors(str(path), arrays)
+        except RuntimeError as error:
+            path.unlink()
+            raise OSError(str(error)) from error
+        self.spilled += 1
+        self.bytes += path.stat().st_size
+        return path
+
+    def read(self, path: Path) -> list[Any]:
+        """Return the cache that was written there, and remove the file.
+
+        Raises:
+            OSError: It can't be read.
+
+        """
+        try:
+            arrays = mx.load(str(path))
+            assert isinstance(arrays, dict)
+            # Before the file is gone: it is read when it is evaluated.
+            mx.eval(arrays)
+        except RuntimeError as error:
+            raise OSError(str(error)) from error
+        finally:
+            self.remove(path)
+        cache = []
+        for number in range(len(arrays) // 2):
+            layer = KVCache()
+            layer.keys, layer.values = arrays[f"{number}.keys"], arrays[f"{number}.values"]
+            layer.offset = layer.keys.shape[2]
+            cache.append(layer)
+        return cache
+
+    def remove(self, path: Path) -> None:
+        """Remove a file that nobody needs any more."""
+        self.bytes -= path.stat().st_size
+        path.unlink()
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _remove_left_behind(folder: Path) -> None:
+    if not folder.is_dir():
+        return
+    for left in folder.iterdir():
+        if left.name.isdigit() and not _is_alive(int(left.name)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
