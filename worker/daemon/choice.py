@@ -100,6 +100,8 @@ class Choice:
         """
         request = job.request
         quota = self._quota_of(request.client)
+        if job.summary is not None and job.summary.active:
+            return job.summary.submission(job, quota.context_tokens, _URGENCY[request.lane])
         history = job.session.messages if job.session else ()
         messages = conversation.conversation(history, request)
         thought_tokens = _time_for_a_thought(job, messages, now, speeds)

@@ -14,7 +14,8 @@ import structlog
 from worker.daemon.endings import JOURNAL_RETRY_S
 from worker.daemon.job import Stage
 from worker.daemon.outcome import raised
-from worker.domain.errors import EngineFailed, ThinkqError
+from worker.daemon.summarizing import Summary
+from worker.domain.errors import ContextTooLong, EngineFailed, ThinkqError
 from worker.domain.messages import Kind, Lane
 from worker.engine.pipe import Cancel, Done, Escalated, NoRoom, State, Stored, Text
 from worker.journal.store import JournalError
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from worker.daemon.preparing import Preparing
     from worker.daemon.streams import Streams
     from worker.domain.model import Memory, ModelInfo
-    from worker.engine.pipe import RowEvent, Step
+    from worker.engine.pipe import Failed, RowEvent, Step
     from worker.engine.supervisor import Engine
     from worker.scheduler.lanes import Lanes, Waiting
     from worker.scheduler.speeds import Speeds
@@ -273,6 +274,8 @@ class Serving:
             self._hear(job, event)
 
     def _hear(self, job: Job, event: RowEvent) -> None:
+        if job.summary is not None and job.summary.active and self._hear_part(job, event):
+            return
         if isinstance(event, Text):
             self._say(job, event)
         elif isinstance(event, State):
@@ -285,8 +288,42 @@ class Serving:
             self._done(job, event)
         elif isinstance(event, NoRoom):
             self._wait_for_memory(job)
-        else:
+        elif not self._summarize(job, event):
             self.fail(job, raised(event))
+
+    def _hear_part(self, job: Job, event: RowEvent) -> bool:
+        """Hear of a row that reads a part of what is too long; False for what ends the job."""
+        assert job.summary is not None
+        if isinstance(event, Text):
+            if event.kind is Kind.ANSWER:
+                job.summary.say(event.text)
+        elif isinstance(event, Done):
+            if job.stopped is not None:
+                return False
+            job.summary.part_done(job, event)
+            self._read_on(job)
+        else:
+            return isinstance(event, State) and event.state != "parked"
+        return True
+
+    def _summarize(self, job: Job, failed: Failed) -> bool:
+        """Read part by part what is too long, if its client wants that; False where it can't be."""
+        if failed.code != ContextTooLong.code or job.request.long is None:
+            return False
+        job.summary = job.summary or Summary()
+        native = 0 if self.model is None else self.model.native_context_tokens
+        if not job.summary.begin(job, failed, native):
+            return False
+        self._read_on(job)
+        return True
+
+    def _read_on(self, job: Job) -> None:
+        """Let a job wait for the row that reads its next part, or for its answer."""
+        assert job.summary is not None
+        if job.summary.active:
+            self._streams.progress(job, "summarizing", part=job.summary.count)
+        self.wait_again(job)
+        self.start_next()
 
     def engine_down(self, why: str, rows: Sequence[int]) -> None:
         """Queue again what the engine took with it; give up on what took it down twice."""
@@ -318,6 +355,8 @@ class Serving:
 
     def _done(self, job: Job, done: Done) -> None:
         self.speeds.note_request(job.held_row_s(self._clock()))
+        if job.summary is not None:
+            done = job.summary.total(done)
         if job.refused is None:
             self.end(job, self._endings.done(job, done))
         else:
