@@ -11,7 +11,7 @@ from worker.domain.access import UNLIMITED
 from worker.domain.messages import Lane, Mode, Route
 from worker.domain.thinking import find_switch, smallest_budget
 from worker.domain.tools import ToolRules
-from worker.engine.pipe import Doubt, Submit
+from worker.engine.pipe import HURRIED, PATIENT, Doubt, Submit
 from worker.router.decide import decide
 from worker.router.escalation import Escalations
 from worker.router.policy import Presets
@@ -32,6 +32,7 @@ _URGENCY = {Lane.BATCH: 0, Lane.STANDARD: 1, Lane.INTERACTIVE: 2}
 _BALANCED = Presets()
 _ESCALATION_SHARE = 0.25
 _NO_RULES = ToolRules()
+_URGENCY = {Lane.BATCH: PATIENT, Lane.STANDARD: 1, Lane.INTERACTIVE: HURRIED}
 
 
 class Choice:

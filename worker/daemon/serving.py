@@ -19,6 +19,7 @@ from worker.domain.errors import ContextTooLong, EngineFailed, ThinkqError
 from worker.domain.messages import Kind, Lane
 from worker.engine.pipe import Cancel, Done, Escalated, NoRoom, State, Stored, Text
 from worker.journal.store import JournalError
+from worker.scheduler.yielding import Yielding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -94,6 +95,9 @@ class Serving:
         self.on_end: Callable[[], None] = lambda: None
         """Called when a job has left its row."""
         self.idle_work: Counterfactuals | None = None
+        self._yielding = Yielding()
+        self._batch_rows = rows
+        """How many rows batch work may have now."""
 
     @property
     def running(self) -> int:
@@ -176,6 +180,8 @@ class Serving:
     def start_next(self) -> None:
         """Give free rows to whoever is next, and a running job's to one that can't wait."""
         engine = self.ready_engine()
+        if engine is not None:
+            self._step_aside(engine)
         while engine is not None:
             victim = None
             if len(self._running) < self.rows_now:
@@ -186,8 +192,26 @@ class Serving:
             if waiting is None:
                 return
             if victim is not None:
-                self._park(victim, engine)
+                victim.times_parked += 1
+                self._park([victim], engine)
             self._give_row(self._live[waiting.row], engine)
+
+    def _step_aside(self, engine: Engine) -> None:
+        """Park the batch work that would slow down whoever is more urgent, as he begins."""
+        hurried = self.parking.allowed and self._wants_rows(Lane.INTERACTIVE)
+        if self._yielding.look(self._clock(), hurried=hurried):
+            self._batch_rows = 0
+        elif self.parking.allowed and self._wants_rows(Lane.STANDARD):
+            self._batch_rows = max(1, self.rows // 2)
+        else:
+            self._batch_rows = self.rows
+        aside = self.parking.stepping_aside(self._running.values(), self._batch_rows)
+        if aside:
+            self._park(aside, engine)
+
+    def _wants_rows(self, lane: Lane) -> bool:
+        runs = any(job.lane is lane for job in self._running.values())
+        return runs or self.lanes.any_of(lane, self._may_start)
 
     def _give_row(self, job: Job, engine: Engine) -> None:
         job.begin(self._clock())
@@ -198,14 +222,16 @@ class Serving:
         else:
             self._live.in_background(self._start(job, engine))
 
-    def _park(self, job: Job, engine: Engine) -> None:
-        del self._running[job.row]
-        self._live.give_turn_back(job)
-        job.stage = Stage.WAITING
-        self.parking.park(job)
-        self.lanes.put_back(job.waiting())
-        engine.park(job.row)
-        _log.info("parked", id=job.request.id, client=job.request.client, lane=job.lane)
+    def _park(self, jobs: Sequence[Job], engine: Engine) -> None:
+        # The youngest first: each goes before those of its client that wait already.
+        for job in sorted(jobs, key=lambda job: job.row, reverse=True):
+            del self._running[job.row]
+            self._live.give_turn_back(job)
+            job.stage = Stage.WAITING
+            self.parking.park(job)
+            self.lanes.put_back(job.waiting())
+            _log.info("parked", id=job.request.id, client=job.request.client, lane=job.lane)
+        engine.park([job.row for job in jobs])
 
     def _may_take_a_row(self, waiting: Waiting) -> bool:
         return waiting.lane is Lane.INTERACTIVE and self._may_start(waiting)
@@ -213,12 +239,20 @@ class Serving:
     def _may_start(self, waiting: Waiting) -> bool:
         if self._live.draining and waiting.row not in self.parking:
             return False
+        if waiting.lane is Lane.BATCH and self._batch_running() >= self._batch_rows:
+            return False
         if not self._live.is_free(waiting.session):
             return False
         # Of those that may have taken the engine down, one runs at a time: the next crash then
         # names the one to blame.
         suspect = self._live[waiting.row].attempts > 0
         return not (suspect and any(other.attempts for other in self._running.values()))
+
+    def _batch_running(self) -> int:
+        return sum(job.lane is Lane.BATCH for job in self._running.values())
+
+    def _is_out_of_turn(self, job: Job) -> bool:
+        return job.lane is Lane.BATCH and self._batch_running() > self._batch_rows
 
     async def _start(self, job: Job, engine: Engine) -> None:
         try:
@@ -238,8 +272,8 @@ class Serving:
             return
         if job.stopped is not None:
             self.end(job, self._endings.stopped(job, job.stopped))
-        elif engine is not self.ready_engine():
-            # It went down while the session was read; the next one gets the job.
+        elif engine is not self.ready_engine() or self._is_out_of_turn(job):
+            # It went down while the session was read, or somebody came who can't wait.
             self.wait_again(job)
         else:
             engine.submit(submit)
@@ -267,11 +301,13 @@ class Serving:
                 self.tokens_produced += len(tokens)
         for event in step.events:
             job = self._in_engine(event.row)
-            if job is None:
-                if self.idle_work is not None:
-                    self.idle_work.event(event)
-                continue
-            self._hear(job, event)
+            if job is not None:
+                self._hear(job, event)
+            elif self.idle_work is not None:
+                self.idle_work.event(event)
+        if self._yielding.active:
+            # Batch work stands still only so long, whether or not anybody ends.
+            self.start_next()
 
     def _hear(self, job: Job, event: RowEvent) -> None:
         if job.summary is not None and job.summary.active and self._hear_part(job, event):

@@ -121,10 +121,10 @@ class Engine:
         """Ask for a row's end. It answers with `Done`, unless it has just ended by itself."""
         self._send(cancel)
 
-    def park(self, row: int) -> None:
-        """Ask for a row's place; it keeps what it has, and is silent until it is resumed."""
-        self._live.discard(row)
-        self._send(Park(row))
+    def park(self, rows: Sequence[int]) -> None:
+        """Ask for rows' places; they keep what they have, and are silent until they are resumed."""
+        self._live.difference_update(rows)
+        self._send(Park(list(rows)))
 
     def resume(self, row: int) -> None:
         """Let a parked row go on."""
