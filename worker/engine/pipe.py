@@ -283,6 +283,21 @@ def _read_exactly(connection: socket.socket, size: int) -> bytes | None:
     return bytes(received)
 
 
+def take_frames(received: bytearray) -> list[bytes]:
+    """Take the bodies of all whole frames from the front of what was received."""
+    bodies = []
+    begin = 0
+    while begin + LENGTH_BYTES <= len(received):
+        end = begin + LENGTH_BYTES
+        size = int.from_bytes(received[begin:end], "big")
+        if end + size > len(received):
+            break
+        begin = end + size
+        bodies.append(bytes(received[end:begin]))
+    del received[:begin]
+    return bodies
+
+
 def frame(message: ToEngine | FromEngine) -> bytes:
     """Encode one message with its length in front."""
     body = _encoder.encode(message)
