@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from worker.scheduler.speeds import Speeds
 
 _MIN_THOUGHT_TOKENS = 1
-_URGENCY = {Lane.BATCH: 0, Lane.STANDARD: 1, Lane.INTERACTIVE: 2}
 _BALANCED = Presets()
 _ESCALATION_SHARE = 0.25
 _NO_RULES = ToolRules()

@@ -69,8 +69,8 @@ class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     client may send at most, None as much as the model reads. `doubt` lets an answer without a
     thought begin anew with one. `owner` and `session` are whose caches the row may use and leaves.
     With `hold` its own cache stays until the row that names it in `held` begins, whatever room
-    there is: both have the same messages. `urgency` counts from 0, batch work, which can wait, to an
-    interactive request, which can't: of rows that memory is too short for, the least urgent waits.
+    there is: both have the same messages. `urgency` counts from 0, batch work, to 2, an interactive
+    request, which can't wait: of rows that memory is too short for, the least urgent waits.
     """
 
     row: int
