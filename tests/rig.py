@@ -104,7 +104,17 @@ class Wire:
     """A plain MQTT client that collects what it hears; knows nothing of thinkq but the contract."""
 
     def __init__(
-        self, port, root, name="me", *, protocol=mqtt.MQTTv5, username=None, password=None
+        self,
+        port,
+        root,
+        name="me",
+        *,
+        protocol=mqtt.MQTTv5,
+        username=None,
+        password=None,
+        tls=None,
+        client_id=None,
+        will=None,
     ):
         self.root = root
         self.name = name
@@ -114,9 +124,13 @@ class Wire:
         self.is_v5 = protocol == mqtt.MQTTv5
         self.client = mqtt.Client(
             mqtt.CallbackAPIVersion.VERSION2,
-            client_id=f"{name}-{uuid.uuid4().hex[:8]}",
+            client_id=client_id or f"{name}-{uuid.uuid4().hex[:8]}",
             protocol=protocol,
         )
+        if tls is not None:
+            self.client.tls_set_context(tls)
+        if will is not None:
+            self.client.will_set(*will)
         if username is not None:
             self.client.username_pw_set(username, password)
         self.client.on_message = self._on_message

@@ -57,7 +57,9 @@ CONTROL_TEXTS = [
 
 @pytest.mark.parametrize("payload", MALFORMED_JSON.values(), ids=MALFORMED_JSON)
 def test_malformed_json_is_a_bad_request(client, payload):
-    assert refusal(client, payload, ContentType=JSON)["code"] == "bad_request"
+    # A hundred thousand objects inside each other are also more than a request may hold.
+    expected = ("bad_request",) if len(payload) < TOO_DEEP else ("bad_request", "too_large")
+    assert refusal(client, payload, ContentType=JSON)["code"] in expected
 
 
 @pytest.mark.parametrize("payload", MALFORMED_MSGPACK.values(), ids=MALFORMED_MSGPACK)
@@ -67,7 +69,7 @@ def test_malformed_messagepack_is_a_bad_request(client, payload):
 
 @pytest.mark.parametrize("which", ["a number that is none", "deep objects", "deep arrays"])
 def test_json_at_fault_only_in_a_value_is_a_bad_request_without_a_content_type(client, which):
-    assert refusal(client, MALFORMED_JSON[which])["code"] == "bad_request"
+    assert refusal(client, MALFORMED_JSON[which])["code"] in ("bad_request", "too_large")
 
 
 def test_text_that_is_not_utf_8_is_a_bad_request(client):
@@ -96,8 +98,29 @@ def test_nesting_as_deep_as_people_nest_is_accepted(client):
     assert answer(client, {"prompt": "hello", "metadata": metadata})["metadata"] == metadata
 
 
-def test_a_field_twice_is_read_like_any_other(client):
-    assert answer(client, b'{"prompt": "one", "prompt": "two"}')["content"] in ("one", "two")
+TWICE = {
+    "at the top": (b'{"prompt": "one", "prompt": "two"}', "prompt"),
+    "written differently": (b'{"prompt": "one", "pr\\u006fmpt": "two"}', "prompt"),
+    "inside": (b'{"prompt": "x", "metadata": {"a": {"b": 1, "b": 2}}}', "b"),
+    "hidden by backslashes": (
+        b'{"metadata": {"a\\\\": 1, "a\\\\": 2, "b\\\\": 3}, "prompt": "x"}',
+        "a\\",
+    ),
+    "in MessagePack": (b"\x82\xa6prompt\xa1a\xa6prompt\xa1b", "prompt"),
+}
+
+
+@pytest.mark.parametrize(("payload", "field"), TWICE.values(), ids=TWICE)
+def test_a_field_given_twice_is_refused(client, payload, field):
+    content_type = JSON if payload.startswith(b"{") else MSGPACK
+    error = refusal(client, payload, ContentType=content_type)
+    assert (error["code"], error["field"]) == ("bad_request", field)
+
+
+def test_quotes_and_colons_in_a_text_are_no_fields(client):
+    text = '{"a": 1, "a": 2} ": \\": \\\\": ::'
+    assert answer(client, {"prompt": text, "mode": "no_think"})["content"] == text
+    assert answer(client, {"prompt": ": colon first", "metadata": {":": ":", "::": ": :"}})
 
 
 @pytest.mark.parametrize("text", CONTROL_TEXTS)

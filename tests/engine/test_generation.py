@@ -386,4 +386,4 @@ def test_tools_that_no_grammar_can_bind_are_refused(qwen):
     hopeless = {"type": "function", "function": {"name": "x", "parameters": {"type": "no such"}}}
     with pytest.raises(BadSchema) as refused:
         qwen.submit(1, tools=[hopeless])
-    assert refused.value.field == "tools"
+    assert refused.value.field == "tools[0].function.parameters"

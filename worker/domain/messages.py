@@ -153,7 +153,6 @@ class Request(Struct, frozen=True, omit_defaults=True, kw_only=True):
     stream: bool = False
     revise: bool = False
     revises: Revises | None = None
-    long: Literal["summarize"] | None = None
     response_format: dict[str, Json] | None = None
     tools: tuple[dict[str, Json], ...] = ()
     tool_choice: str | dict[str, Json] | None = None
@@ -254,14 +253,12 @@ class StreamPart(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """Where a streamed request stands; of what is summarized, which part is read of how many."""
+    """Where a streamed request stands."""
 
     id: str
     seq: int
-    state: Literal["queued", "prefill", "thinking", "answering", "parked", "summarizing"]
+    state: Literal["queued", "prefill", "thinking", "answering", "parked"]
     position: int | UnsetType = UNSET
-    part: int | UnsetType = UNSET
-    parts: int | UnsetType = UNSET
     prefilled: float | UnsetType = UNSET
     mode: Mode | UnsetType = UNSET
 

@@ -7,6 +7,7 @@ with a control or non-character in it, so one bad name let through would silence
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,12 @@ _UNSAFE_CATEGORIES = {
     "Zl": "a line separator",
     "Zp": "a paragraph separator",
 }
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0"
+    "\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
+"""Letters, marks and signs that show nothing, so two names could look alike (Unicode's
+Default_Ignorable_Code_Point, as far as it is not of category Cf; and the blank braille pattern)."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -44,15 +51,15 @@ class Limits(Struct, frozen=True, kw_only=True):
     payload_bytes: int = 2 * 1024 * 1024
     metadata_bytes: int = 4096
     depth: int = 64
-    values: int = 100_000
+    values: int = 30_000
 
 
 def check_name(value: str, field: str, *, max_characters: int = MAX_NAME_CHARACTERS) -> str:
     """Return `value` if it may be a client, an id, a session or one level of a topic.
 
     Raises:
-        BadRequest: It is empty, too long, starts with `$`, or holds a wildcard, a slash, or a
-            character that can't be seen.
+        BadRequest: It is empty, too long, starts with `$`, has a space at an end, or holds a
+            wildcard, a slash, or a character that can't be seen.
 
     """
     if not value:
@@ -63,6 +70,8 @@ def check_name(value: str, field: str, *, max_characters: int = MAX_NAME_CHARACT
         )
     if value.startswith("$"):
         raise BadRequest(f"{field}: a name must not start with '$'", field=field)
+    if value != value.strip(" "):
+        raise BadRequest(f"{field}: a name must not begin or end with a space", field=field)
     for character in value:
         fault = _fault_of(character)
         if fault:
@@ -137,4 +146,7 @@ def _fault_of(character: str) -> str | None:
     codepoint = ord(character)
     if codepoint & 0xFFFE == 0xFFFE or 0xFDD0 <= codepoint <= 0xFDEF:  # noqa: PLR2004 - Unicode's own
         return "a non-character"
-    return _UNSAFE_CATEGORIES.get(unicodedata.category(character))
+    category = unicodedata.category(character)
+    if _INVISIBLE.match(character) or (category == "Zs" and character != " "):
+        return "a character that can't be seen"
+    return _UNSAFE_CATEGORIES.get(category)

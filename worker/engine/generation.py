@@ -19,10 +19,7 @@ from worker.engine.ahead import ReadingAhead, Wish
 from worker.engine.caches import Caches
 from worker.engine.making import RowMaker
 from worker.engine.outside import Held, Outside, kept
-from worker.engine.pace import Pace
 from worker.engine.pipe import (
-    HURRIED,
-    PATIENT,
     Ahead,
     Cancel,
     Escalated,
@@ -92,7 +89,6 @@ class Generation:
         self.caches = Caches(limits.cache_bytes)
         self.ahead = ReadingAhead(loaded, self.caches, self._has_read)
         self._outside = Outside()
-        self._pace = Pace(limits.prefill_tokens_busy, limits.prefill_tokens_idle)
         self._prefilling: dict[int, int] = {}
         self._rows: dict[int, Row] = {}
         self.others_decode = False
@@ -139,7 +135,7 @@ class Generation:
 
     def submit(self, row: Row) -> None:
         """Queue a prepared row; it enters the batch at the next step that has room for it."""
-        self._outside.wait(row)
+        self._outside.waiting.append(row)
 
     def take(self, prepared: Row | Wish) -> None:
         """Queue what the reader's thread has prepared."""
@@ -162,34 +158,30 @@ class Generation:
             self._space.discard(held)
             row = held.row
             row.finish_reason = cancel.reason
-        if row.finish_reason == "deadline":
-            self._close_grammar(row, events)
-        row.finish(events)
+        self._maker.end(row, events)
         return events
 
-    def park(self, *names: int) -> list[RowEvent]:
-        """Take rows out of the batch and keep them; nothing happens to those that have ended."""
-        events: list[RowEvent] = []
-        uids = [self._rows[name].uid for name in names if name in self._rows]
-        # All at once: each time rows leave, the batch copies what the others have.
-        taken = self._batch.remove(uids, return_prompt_caches=True) if uids else {}
-        for name in names:
-            row = self._rows.get(name)
-            held = self._outside.take(name) if row is None else self._kept(row, *taken[row.uid])
-            if held is not None:
-                self._space.counts.parked += 1
-                self._outside.park(held)
-                events.append(State(name, "parked"))
-        return events
-
-    def _kept(self, row: Row, cache: list[Any], known: list[int]) -> Held:
-        begun = row.row not in self._prefilling
-        self._forget(row)
-        whole = [*row.prompt, *_real(row.generated)]
-        held = kept(row, cache, list(known), [] if begun else whole[len(known) :])
-        if held.cache is None and begun:
-            self._space.waste(row)
-        return held
+    def park(self, name: int) -> list[RowEvent]:
+        """Take a row out of the batch and keep it; nothing happens if it already ended."""
+        row = self._rows.get(name)
+        if row is None:
+            held = self._outside.take(name)
+        elif name in self._prefilling:
+            # What was read of its prompt is read again: a cache half filled is not worth its room.
+            self._space.waste(row, unread=self._prefilling[name])
+            self._take_out(row)
+            held = Held(row)
+        else:
+            cache, known = self._batch.remove([row.uid], return_prompt_caches=True)[row.uid]
+            self._forget(row)
+            held = kept(row, cache, list(known))
+            if held.cache is None:
+                self._space.waste(row)
+        if held is None:
+            return []
+        self._space.counts.parked += 1
+        self._outside.park(held)
+        return [State(name, "parked")]
 
     def resume(self, name: int) -> None:
         """Let a parked row back in, at the next step that has room for it."""
@@ -215,8 +207,10 @@ class Generation:
         """Decode one token for each live row, prefill one chunk, and say what came of it."""
         events: list[RowEvent] = []
         tokens: list[tuple[int, list[int]]] = []
-        self._let_in(events)
-        self._batch.prefill_step_size = self._chunk_of_each()
+        decoding = self.decoding or self.others_decode
+        chunk = self._limits.prefill_tokens_busy if decoding else self._limits.prefill_tokens_idle
+        self._batch.prefill_step_size = chunk
+        self._let_in(chunk, events)
         with self._batch.stats() as stats:
             prompts, responses = self._batch.next()
         by_uid = {row.uid: row for row in self._rows.values()}
@@ -229,8 +223,6 @@ class Generation:
                     row.note_probability(response.token, response.logprobs)
                 self._take(row, response, events)
                 tokens.append((row.row, row.untold()))
-        if not responses:
-            self._pace.note(stats.prompt_tokens, stats.prompt_time)
         return Step(
             events=events,
             tokens=tokens,
@@ -240,26 +232,14 @@ class Generation:
             decode_s=stats.generation_time,
         )
 
-    @property
-    def _busy(self) -> bool:
-        return self.decoding or self.others_decode
-
-    def _chunk_of_each(self) -> int:
-        """Return how many tokens of each prompt the next step reads."""
-        reading = [name for name, left in self._prefilling.items() if left > 1]
-        patient = all(self._rows[name].submit.urgency == PATIENT for name in reading)
-        chunk = self._pace.chunk(decoding=self._busy, patient=patient and bool(reading))
-        return max(1, chunk // len(reading)) if patient and reading else chunk
-
-    def _let_in(self, events: list[RowEvent]) -> None:
+    def _let_in(self, chunk: int, events: list[RowEvent]) -> None:
         # While rows decode, a chunk of prompt is the longest pause their streams will see: let in
-        # what fits into one chunk, or a single longer prompt. Who can't wait never waits for that.
+        # what fits into one chunk, or a single longer prompt.
         first = self._let_back_in(events)
-        room = self._pace.chunk(decoding=self._busy, patient=False)
-        room -= sum(self._prefilling.values())
+        room = chunk - sum(self._prefilling.values())
         while self._outside.waiting and len(self._rows) < self._limits.rows:
             row = self._outside.waiting[0]
-            if self._prefilling and len(row.prompt) > room and row.submit.urgency < HURRIED:
+            if self._prefilling and len(row.prompt) > room:
                 return
             self._outside.waiting.popleft()
             if row.submit.urgency <= first or not self._space.admit(row):
@@ -309,8 +289,8 @@ class Generation:
             events.append(State(row.row, "prefill"))
             self._read(row)
         else:
-            events.append(row.state() if len(held.unread) == 1 else State(row.row, "prefill"))
-            self._insert(row, held.unread, held.cache, held.tokens)
+            events.append(row.state())
+            self._insert(row, held.tokens[-1:], held.cache, held.tokens[:-1])
 
     def _replay(self, row: Row) -> Next:
         """Bring a row to where an earlier engine had it, without a word to the client."""
@@ -378,14 +358,14 @@ class Generation:
             row.sampled += 1
         else:
             following, why = row.accept(response.token, events), "It began with a malformed call"
+        if row.fault is not None:
+            following = Next.FINISH
         if following is Next.GO_ON:
             return
         # At an end-of-turn token the batch has let go of the row, and its cache comes with it.
         released = response.finish_reason is not None
         if following is Next.FINISH:
-            if row.finish_reason == "length":
-                self._close_grammar(row, events)
-            row.finish(events)
+            self._maker.end(row, events)
             self._forget(row)
             self._space.ledger.note_answer(row.submit.mode, row.sampled)
         if released:
@@ -443,15 +423,6 @@ class Generation:
             session=row.submit.session,
             hold=row.row if held else None,
         )
-
-    def _close_grammar(self, row: Row, events: list[RowEvent]) -> None:
-        end = "the deadline" if row.finish_reason == "deadline" else "the length's end"
-        text = self._maker.completion(row)
-        if text is None:
-            row.notes.append(f"The grammar could not be completed at {end}.")
-        elif text:
-            row.append_answer(text, events)
-            row.notes.append(f"The answer was completed by its grammar at {end}.")
 
     def _take_out(self, row: Row) -> None:
         self._batch.remove([row.uid])

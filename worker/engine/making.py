@@ -12,23 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from worker.domain.errors import BadRequest, ContextTooLong
+from worker.domain.errors import BadRequest, BadSchema, ContextTooLong
 from worker.domain.messages import Mode
+from worker.engine.pipe import Failed
 from worker.engine.prompts import PromptWriter
 from worker.engine.row import Next, Row
-from worker.engine.structured import (
-    CallProcessor,
-    GrammarProcessor,
-    Grammars,
-    shortest_closing,
-)
-from worker.engine.tools import call_grammar, describe, own_call_grammar
+from worker.engine.structured import CallProcessor, GrammarProcessor, Grammars
+from worker.engine.tools import blame_tools, call_grammar, check_tools, describe, own_call_grammar
 
 if TYPE_CHECKING:
+    from llguidance import LLMatcher
     from mlx_lm.tokenizer_utils import TokenizerWrapper
 
     from worker.engine.models import LoadedModel
-    from worker.engine.pipe import Ahead, Submit
+    from worker.engine.pipe import Ahead, RowEvent, Submit
 
 _SPARE_TOKENS = 64
 _ANSWER_TOKENS = 1024
@@ -76,17 +73,19 @@ class RowMaker:
 
         Raises:
             ContextTooLong: The prompt leaves no room for an answer.
-            BadSchema: Its grammar can't be enforced.
+            BadSchema: Its grammar, or a tool's, can't be enforced.
             BadRequest: It names a token that the model doesn't have.
 
         """
         loaded = self._loaded
         mode = submit.mode
         row = self.row(submit, mode)
+        if submit.tools:
+            check_tools(submit.tools)
         if row.grammar:
-            self._grammars.matcher(row.grammar)
+            self._matcher(row)
         if row.own_calls:
-            self._grammars.matcher(row.own_calls, field="tools")
+            self._own_calls(row)
         if mode is Mode.THINK and row.reasoning_limit <= 0:
             row = self.row(replace(submit, mode=Mode.NO_THINK), Mode.NO_THINK)
         if row.completion_limit < _ROOM_FOR_DOUBT:
@@ -199,25 +198,59 @@ class RowMaker:
 
         """
         if row.grammar and row.phase == "answering":
-            matcher = self._grammars.matcher(row.grammar)
+            matcher = self._matcher(row)
             matcher.consume_tokens(row.generated[row.answer_begins :])
-            return [GrammarProcessor(matcher, context_length)]
+            return [GrammarProcessor(matcher, context_length, row.note_fault)]
         if row.own_calls is not None and row.call_tokens is not None:
-            fresh = partial(self._grammars.matcher, row.own_calls)
+            fresh = partial(self._own_calls, row)
             written_from = context_length - len(row.generated)
-            return [CallProcessor(fresh, *row.call_tokens, written_from)]
+            return [CallProcessor(fresh, *row.call_tokens, written_from, row.note_fault)]
         return []
 
-    def completion(self, row: Row) -> str | None:
-        """Return the shortest text that completes an answer that is cut; None: there is none."""
+    def end(self, row: Row, events: list[RowEvent]) -> None:
+        """End a row; a bound answer that was cut is completed, or else is none."""
+        if row.fault is None and row.finish_reason in ("length", "deadline"):
+            end = "the deadline" if row.finish_reason == "deadline" else "the length's end"
+            tokens = self._completion(row)
+            if tokens is None:
+                row.fault = f"the answer was cut by {end} and can't be completed"
+            elif tokens:
+                row.complete(tokens, events)
+                row.notes.append(f"The answer was completed by its grammar at {end}.")
+        if row.fault is None:
+            row.finish(events)
+        else:
+            field = "response_format" if row.calls is None else "tools"
+            events.append(Failed(row.row, "bad_schema", f"{field}: {row.fault}", field))
+
+    def _completion(self, row: Row) -> list[int] | None:
+        """Return the tokens that complete an answer that is cut; None: there are none.
+
+        A call is not completed: what it would be made with is nobody's wish.
+        """
         begun = row.generated[row.answer_begins :]
-        if not row.grammar or row.phase != "answering" or not begun:
-            return ""
-        matcher = self._grammars.matcher(row.grammar)
+        if not row.grammar or row.phase != "answering" or row.is_calling or not begun:
+            return []
+        matcher = self._matcher(row)
         matcher.consume_tokens(begun)
-        if matcher.is_accepting():
-            return ""
-        return shortest_closing(matcher, self._grammars.tokenizer)
+        return self._grammars.closer.closing(matcher)
+
+    def _matcher(self, row: Row) -> LLMatcher:
+        assert row.grammar is not None
+        if row.calls is None:
+            return self._grammars.matcher(row.grammar)
+        return self._bound_calls(row, row.grammar)
+
+    def _own_calls(self, row: Row) -> LLMatcher:
+        assert row.own_calls is not None
+        return self._bound_calls(row, row.own_calls)
+
+    def _bound_calls(self, row: Row, grammar: dict[str, Any]) -> LLMatcher:
+        try:
+            return self._grammars.matcher(grammar, field="tools")
+        except BadSchema as error:
+            path, reason = blame_tools(row.submit.tools, self._grammars.fault, error.message)
+            raise BadSchema(f"{path}: {reason}", field=path) from None
 
 
 def _writes_json_calls(tokenizer: TokenizerWrapper) -> bool:

@@ -94,6 +94,8 @@ class Row:
         self.finish_reason: FinishReason = "stop"
         self.thought_end: ThoughtEnd = "none"
         self.notes: list[str] = []
+        self.fault: str | None = None
+        """Why its grammar can't bind it any longer."""
         self.logprobs: list[TokenChoice] = []
         doubt = submit.doubt if submit.mode is Mode.NO_THINK else None
         self.watch = Watch(doubt.below) if doubt else None
@@ -117,7 +119,8 @@ class Row:
         self._called = ""
         self._tool_text = TextStream(tokenizer)
         self._reasoning_text = TextStream(tokenizer)
-        self._answer_text = TextStream(tokenizer, submit.sampling.stop)
+        # Where a grammar says what the answer is, a stop string would cut it in the middle.
+        self._answer_text = TextStream(tokenizer, () if self.grammar else submit.sampling.stop)
 
     @property
     def row(self) -> int:
@@ -214,8 +217,8 @@ class Row:
         self._emit(Kind.REASONING, self._reasoning_text.finish(), events)
         self._answer(self._answer_text.finish(), events)
         self._let_go(events)
-        if self.phase == "tool" or self._called:
-            self._add_tool_call(self._called + self._tool_text.finish(), events)
+        if self.is_calling:
+            self._end_call(self._called + self._tool_text.finish(), events)
         if self.tool_calls and self.finish_reason == "stop":
             self.finish_reason = "tool_calls"
         events.append(
@@ -296,9 +299,19 @@ class Row:
             self._called += self._tool_text.add(token)
         return Next.GO_ON
 
-    def append_answer(self, text: str, events: list[RowEvent]) -> None:
-        """Add text that completes the answer without having been sampled."""
-        self._answer(self._answer_text.finish() + text, events)
+    @property
+    def is_calling(self) -> bool:
+        """Whether it is in the middle of a call, in its own format or in ours."""
+        return self.phase == "tool" or bool(self._called)
+
+    def note_fault(self, why: str) -> None:
+        """Keep why its grammar can't bind it any longer."""
+        self.fault = why
+
+    def complete(self, tokens: list[int], events: list[RowEvent]) -> None:
+        """Take tokens that complete the answer without having been sampled."""
+        for token in tokens:
+            self._answer(self._answer_text.add(token), events)
 
     def _answer(self, text: str, events: list[RowEvent]) -> None:
         # An answer that is bound to be a call is one from its first character on.
@@ -346,6 +359,12 @@ class Row:
         self.phase = "tool"
         self._called = ""
         self._tool_text = TextStream(self._tokenizer)
+
+    def _end_call(self, text: str, events: list[RowEvent]) -> None:
+        if self.finish_reason != "stop" and not self._parsed(text):
+            self.notes.append("A tool call was cut, so it is not made.")
+        else:
+            self._add_tool_call(text, events)
 
     def _add_tool_call(self, text: str, events: list[RowEvent]) -> None:
         parsed = self._parsed(text)

@@ -8,9 +8,15 @@ Where `tool_choice` demands a call, the grammar leaves only that, on every model
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from worker.domain.errors import BadSchema
+from worker.engine.schemas import MAX_COST, blame, check_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _DESCRIPTION = (
     "You can call these tools. To call one, answer with nothing but a JSON object "
@@ -66,6 +72,44 @@ def own_call_grammar(tools: list[dict[str, Any]], end_token: int) -> dict[str, A
         "type": "grammar",
         "grammar": f'start: "\\n" call "\\n" <[{end_token}]>\ncall: %json {call}',
     }
+
+
+def check_tools(tools: list[dict[str, Any]]) -> None:
+    """Do nothing if the parameters of all tools together are small enough to be compiled.
+
+    Raises:
+        BadSchema: They are not; `field` is the path of the part at fault.
+
+    """
+    cost = 0
+    for index, tool in enumerate(tools):
+        path = _path(index)
+        cost += 1 + check_schema(tool["function"].get("parameters") or {}, path)
+        if cost > MAX_COST:
+            raise BadSchema(f"{path}: the tools have more than {MAX_COST} parts", field=path)
+
+
+def blame_tools(
+    tools: list[dict[str, Any]], fault: Callable[[Any], str | None], reason: str
+) -> tuple[str, str]:
+    """Return the path of the smallest part of the tools that can't be compiled, and why.
+
+    Args:
+        tools: Some that can't be.
+        fault: Compiles a schema and says what is wrong with it, None if nothing is.
+        reason: What is wrong with the whole.
+
+    """
+    for index, tool in enumerate(tools):
+        schema = tool["function"].get("parameters") or {}
+        found = fault(schema)
+        if found is not None:
+            return blame(schema, _path(index), fault, found)
+    return "tools", reason.removeprefix("tools: ")
+
+
+def _path(index: int) -> str:
+    return f"tools[{index}].function.parameters"
 
 
 def describe(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> list[dict[str, Any]]:

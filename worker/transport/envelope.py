@@ -17,6 +17,7 @@ from msgspec import Struct
 from worker.domain.errors import BadRequest, ForbiddenReplyTopic, TooLarge, UnsupportedMedia
 from worker.domain.messages import Encoding, Json, ReplyRoute
 from worker.domain.policy import Limits, reply_topic_allowed
+from worker.transport.outline import check_json, check_msgpack, too_many, unique
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,12 +67,12 @@ def read_body(incoming: Incoming, limits: Limits) -> Body:
         raise BadRequest("payload: expected a request, got no bytes")
     declared = _declared_encoding(incoming.content_type)
     encoding, content = (
-        _sniff(payload) if declared is None else (declared, _read(payload, declared))
+        _sniff(payload, limits)
+        if declared is None
+        else (declared, _read(payload, declared, limits))
     )
-    if encoding is not Encoding.TEXT:
-        if not isinstance(content, dict):
-            raise BadRequest(f"payload: expected an object, got {_type_name(content)}")
-        check_values(content, limits)
+    if encoding is not Encoding.TEXT and not isinstance(content, dict):
+        raise BadRequest(f"payload: expected an object, got {_type_name(content)}")
     return Body(encoding, content)
 
 
@@ -122,32 +123,33 @@ def route_of(
     return ReplyRoute(topic, body.encoding, incoming.correlation_data)
 
 
-def check_values(fields: Fields, limits: Limits) -> None:
-    """Check that all values are ones every encoding has, and neither too deep nor too many.
+def count_fields(content: Json, limits: Limits) -> int:
+    """Return how many fields all objects have, if all values are ones that every encoding has.
 
     Raises:
         BadRequest: A value is not a number, too large an integer, binary, or too deep inside.
         TooLarge: There are more values than a request may hold.
 
     """
-    level: list[Any] = [fields]
-    count = 0
+    level: list[Any] = [content]
+    count = fields = 0
     for _ in range(limits.depth):
         below: list[Any] = []
         for value in level:
             if isinstance(value, dict):
                 if not all(isinstance(key, str) for key in value):
                     raise BadRequest("payload: expected text for the names of fields")
+                fields += len(value)
                 below.extend(value.values())
             elif isinstance(value, list):
                 below.extend(value)
             else:
                 _check_scalar(value)
         if not below:
-            return
+            return fields
         count += len(below)
         if count > limits.values:
-            raise TooLarge(f"payload: expected at most {limits.values} values")
+            raise too_many(limits)
         level = below
     raise BadRequest(f"payload: nested more than {limits.depth} levels deep")
 
@@ -176,24 +178,25 @@ def _declared_encoding(content_type: str | None) -> Encoding | None:
     return encoding
 
 
-def _sniff(payload: bytes) -> tuple[Encoding, Json]:
+def _sniff(payload: bytes, limits: Limits) -> tuple[Encoding, Json]:
     """Find out the encoding of a payload without a Content Type, and read it."""
     if payload.lstrip(_JSON_SPACE)[:1] == b"{":
         try:
-            return Encoding.JSON, _read_json(payload)
+            return Encoding.JSON, _read_json(payload, limits)
         except BadRequest:
             if _is_json_by_its_grammar(payload):
                 raise
     if _starts_msgpack_map(payload):
         with suppress(BadRequest):
-            return Encoding.MSGPACK, _read_msgpack(payload)
+            return Encoding.MSGPACK, _read_msgpack(payload, limits)
     return Encoding.TEXT, _read_text(payload)
 
 
-def _read(payload: bytes, encoding: Encoding) -> Json:
+def _read(payload: bytes, encoding: Encoding, limits: Limits) -> Json:
     if encoding is Encoding.TEXT:
         return _read_text(payload)
-    return _read_json(payload) if encoding is Encoding.JSON else _read_msgpack(payload)
+    read = _read_json if encoding is Encoding.JSON else _read_msgpack
+    return read(payload, limits)
 
 
 def _guessed_encoding(incoming: Incoming) -> Encoding:
@@ -226,15 +229,19 @@ def _read_text(payload: bytes) -> str:
     return text
 
 
-def _read_json(payload: bytes) -> Json:
+def _read_json(payload: bytes, limits: Limits) -> Json:
+    fields = check_json(payload, limits)
     if payload.startswith(_BYTE_ORDER_MARK.encode()):
         raise BadRequest("payload: expected JSON without a byte order mark")
     try:
-        return msgspec.json.decode(payload)
+        content = msgspec.json.decode(payload)
+        if fields != count_fields(content, limits):
+            json.loads(payload, object_pairs_hook=unique)
     except RecursionError:
         raise BadRequest("payload: nested too deep") from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise BadRequest(f"payload: expected JSON: {error}") from None
+    return content
 
 
 def _is_json_by_its_grammar(payload: bytes) -> bool:
@@ -248,18 +255,18 @@ def _is_json_by_its_grammar(payload: bytes) -> bool:
     return True
 
 
-def _read_msgpack(payload: bytes) -> Json:
-    """Read one value, all of it; sizes are bounded by the payload's own, so none can be claimed."""
+def _read_msgpack(payload: bytes, limits: Limits) -> Json:
+    """Read one value, all of it."""
+    fields = check_msgpack(payload, limits)
     try:
-        return msgpack.unpackb(payload, raw=False, strict_map_key=True, ext_hook=_refuse_extension)
+        content = msgpack.unpackb(payload, raw=False, strict_map_key=True)
+        if fields != count_fields(content, limits):
+            msgpack.unpackb(payload, raw=False, strict_map_key=True, object_pairs_hook=unique)
     except (ValueError, RecursionError, msgpack.UnpackException) as error:
         raise BadRequest(
             f"payload: expected MessagePack: {error or type(error).__name__}"
         ) from None
-
-
-def _refuse_extension(code: int, _data: bytes) -> None:
-    raise ValueError(f"extension type {code} is not allowed")
+    return content
 
 
 def _type_name(value: object) -> str:
