@@ -32,14 +32,11 @@ check: $(ready) ## Lint, types, known weaknesses of packages, tests
 	@$(MAKE) --no-print-directory audit
 	@$(MAKE) --no-print-directory test
 
-bench: $(ready) ## Round trip, journal, footprint, voice, sessions, throughput, mlx_lm.server, groups
+bench: $(ready) ## Every figure with what is wanted of it, 25 minutes, then the small ones; ARGS=--quick
+	-$(python) bench/everything.py $(ARGS)
 	$(python) bench/roundtrip.py
 	$(python) bench/journal.py
 	$(python) bench/footprint.py
-	$(python) bench/voice.py
-	$(python) bench/session.py
-	$(python) bench/throughput.py
-	$(python) bench/server.py --json build/server.json --plot build/server.svg
 	$(python) bench/fleet.py
 
 torture: $(ready) ## Kill daemon, engine and broker 200 times under load; ARGS="--seed 2"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -18,12 +17,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from processes import cpu_s, family, resident_mib
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from rig import Daemon, Mosquitto  # noqa: E402 - the tests' rig is not installed
 
-TICKS = os.sysconf("SC_CLK_TCK")
 LINES = 20_000
 ROOMS = ("kitchen", "bedroom", "hall", "cellar", "garage", "office", "attic", "bathroom")
 SENTENCES = {
@@ -43,35 +43,6 @@ SENTENCES = {
         "warum ist es in {room} so kalt",
     ),
 }
-
-
-def family(pid: int) -> list[int]:
-    """Return a process and all that it started."""
-    listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-    ).stdout
-    parents = [tuple(map(int, line.split())) for line in listing.splitlines()]
-    found = [pid]
-    for one in found:
-        found += [child for child, parent in parents if parent == one]
-    return found
-
-
-def cpu_s(pids: list[int]) -> float:
-    """Return the processor time of processes so far, in seconds (Linux)."""
-    total = 0.0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-        total += (int(fields[11]) + int(fields[12])) / TICKS
-    return total
-
-
-def resident_mib(pid: int) -> float:
-    """Return a process's memory in MiB."""
-    shown = subprocess.run(
-        ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True
-    )
-    return int(shown.stdout) / 1024
 
 
 def idle(seconds: float, model: str) -> None:

@@ -34,15 +34,28 @@ def mosquitto() -> Iterator[tuple[Mosquitto, Path]]:
             broker.stop()
 
 
+def embedded_path() -> Path:
+    """Return where the embedded model lies; `make setup` put it there."""
+    return hub.model_folder(hub.EMBEDDED_NAME, load().data_dir)
+
+
 @contextmanager
-def daemon_with(broker: Mosquitto, folder: Path, engine: str) -> Iterator[Wire]:
-    """Run a daemon with the embedded model and these lines in `[engine]`; yield a client of it."""
+def daemon_with(
+    broker: Mosquitto, folder: Path, engine: str, *, model: str = "embedded"
+) -> Iterator[Wire]:
+    """Run a daemon with a model and these lines in `[engine]`; yield a client of it.
+
+    The client knows its daemon by `daemon`.
+    """
     own = folder / uuid.uuid4().hex
     own.mkdir()
-    path = hub.model_folder(hub.EMBEDDED_NAME, load().data_dir)
-    config = f'[model]\nname = "bench"\npath = "{path}"\n[engine]\n{engine}\n'
+    named = f'name = "{model}"'
+    if model == "embedded":
+        named = f'name = "bench"\npath = "{embedded_path()}"'
+    config = f"[model]\n{named}\n[engine]\n{engine}\n"
     daemon = Daemon(own, broker.port, config=config).start()
     wire = Wire(broker.port, daemon.root).listen(f"{daemon.root}/reply/me/#")
+    wire.daemon = daemon
     try:
         yield wire
     finally:

@@ -59,6 +59,29 @@ def test_of_several_the_least_urgent_gives_way(daemon_of, client_of):
     assert "parked" not in [part["state"] for part in states[standard]]
 
 
+def test_all_batch_work_stands_still_while_an_interactive_request_runs(daemon_of, client_of):
+    client = client_of(daemon_of(config=f"{STUB}[engine]\nmax_rows = 4\n").start())
+    slow = [begin(client, LONG, lane="batch") for _ in range(2)]
+    quick = begin(client, OF_A_SECOND, lane="interactive")
+    final_heard(client, quick)
+    for name in slow:
+        heard = Heard(client, name)
+        assert "parked" in [part["state"] for part in heard.parts["progress"]]
+        assert heard.text("answer") == heard.final["content"]
+
+
+def test_a_standard_request_leaves_batch_work_half_of_the_rows(daemon_of, client_of):
+    client = client_of(daemon_of(config=f"{STUB}[engine]\nmax_rows = 4\n").start())
+    slow = [begin(client, LONG, lane="batch") for _ in range(3)]
+    quick = begin(client, OF_A_SECOND, lane="standard")
+    final_heard(client, quick)
+    parked = [
+        "parked" in [part["state"] for part in Heard(client, name).parts["progress"]]
+        for name in slow
+    ]
+    assert parked.count(True) == 1
+
+
 def test_an_interactive_request_waits_for_another(client):
     first = begin(client, OF_A_SECOND, lane="interactive")
     second = send(client, "turn off the light", lane="interactive")

@@ -66,7 +66,7 @@ def test_the_rows_beside_it_are_not_changed(smollm):
     assert said.text(row=2) == alone
 
 
-def test_a_row_that_is_parked_while_its_prompt_is_read_begins_anew(smollm):
+def test_a_row_that_is_parked_while_its_prompt_is_read_goes_on_where_it_was(smollm):
     prompt = "word " * 1500
     whole = smollm.one(prompt, sampling=Sampling(temperature=0, max_tokens=3)).text()
     smollm.submit(2, "Count to ten.", sampling=GREEDY)
@@ -76,9 +76,13 @@ def test_a_row_that_is_parked_while_its_prompt_is_read_begins_anew(smollm):
     said.hear(smollm.generation.step())
     assert smollm.generation.park(1)
     smollm.generation.resume(1)
+    read = 0
     while not smollm.generation.idle:
-        said.hear(smollm.generation.step())
+        step = smollm.generation.step()
+        read += step.prefill_tokens
+        said.hear(step)
     assert said.text() == whole
+    assert read < 1500
 
 
 def test_a_row_that_is_parked_before_it_was_let_in_enters_when_it_is_resumed(smollm):

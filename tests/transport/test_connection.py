@@ -308,18 +308,36 @@ async def test_without_a_connection_qos_0_is_dropped(own_mosquitto, connect, wir
     assert (await asyncio.to_thread(wire.wait)).payload == b"kept"
 
 
-async def test_a_sent_qos_0_message_is_not_taken_for_a_puback(own_mosquitto, connect, topic):
-    connection, _ = await connect(own_mosquitto.port)
-    own_mosquitto.process.send_signal(signal.SIGSTOP)
-    sent = connection.publish(Outgoing(topic=topic, payload=b"1"))
-    # As after 65,535 more messages: the next one gets the same packet identifier.
-    connection._client._last_mid -= 1
-    connection.publish(Outgoing(topic=topic, payload=b"2", qos=0))
-    publishing = connection._publishing
-    await until(lambda: not publishing._unsent)
-    assert not sent.done()
-    own_mosquitto.process.send_signal(signal.SIGCONT)
-    await acknowledged(sent)
+async def test_what_goes_at_qos_0_is_not_overtaken(mosquitto, connect, wire_on, topic):
+    connection, _ = await connect(mosquitto.port)
+    wire = wire_on(mosquitto.port, topic)
+    for number in range(50):
+        connection.publish(Outgoing(topic=topic, payload=b"%d" % number, qos=0))
+    await acknowledged(connection.publish(Outgoing(topic=topic, payload=b"last")))
+    heard = [(await asyncio.to_thread(wire.wait)).payload for _ in range(51)]
+    assert heard == [*(b"%d" % number for number in range(50)), b"last"]
+
+
+@pytest.mark.parametrize("size", [0, 100, 20_000, 3_000_000])
+async def test_at_qos_0_a_message_arrives_with_all_it_says(
+    mosquitto, connect, wire_on, topic, size
+):
+    connection, _ = await connect(mosquitto.port)
+    wire = wire_on(mosquitto.port, topic)
+    connection.publish(
+        Outgoing(
+            topic=topic,
+            payload=b"x" * size,
+            qos=0,
+            correlation_data=b"\x00\xff",
+            content_type="application/json",
+            user_properties=(("id", "a"), ("seq", "ü" * 200)),
+        )
+    )
+    message = await asyncio.to_thread(wire.wait)
+    assert message.payload == b"x" * size
+    assert (message.correlation, message.content_type) == (b"\x00\xff", "application/json")
+    assert message.user == {"id": "a", "seq": "ü" * 200}
 
 
 # Birth, will, last words.

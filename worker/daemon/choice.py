@@ -11,7 +11,7 @@ from worker.domain.access import UNLIMITED
 from worker.domain.messages import Lane, Mode, Route
 from worker.domain.thinking import find_switch, smallest_budget
 from worker.domain.tools import ToolRules
-from worker.engine.pipe import Doubt, Submit
+from worker.engine.pipe import HURRIED, PATIENT, Doubt, Submit
 from worker.router.decide import decide
 from worker.router.escalation import Escalations
 from worker.router.policy import Presets
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from worker.scheduler.speeds import Speeds
 
 _MIN_THOUGHT_TOKENS = 1
-_URGENCY = {Lane.BATCH: 0, Lane.STANDARD: 1, Lane.INTERACTIVE: 2}
 _BALANCED = Presets()
 _ESCALATION_SHARE = 0.25
 _NO_RULES = ToolRules()
+_URGENCY = {Lane.BATCH: PATIENT, Lane.STANDARD: 1, Lane.INTERACTIVE: HURRIED}
 
 
 class Choice:
@@ -100,6 +100,8 @@ class Choice:
         """
         request = job.request
         quota = self._quota_of(request.client)
+        if job.summary is not None and job.summary.active:
+            return job.summary.submission(job, quota.context_tokens, _URGENCY[request.lane])
         history = job.session.messages if job.session else ()
         messages = conversation.conversation(history, request)
         thought_tokens = _time_for_a_thought(job, messages, now, speeds)

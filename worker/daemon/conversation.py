@@ -101,9 +101,13 @@ def _arguments(text: str) -> Any:
         return text
 
 
+def written_value(value: Any) -> str:
+    """Return a value of `context` as the model reads it."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
 def _written_context(context: dict[str, Any]) -> str:
     parts = []
     for name, value in context.items():
-        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        parts.append(f"{name}:\n{text}")
+        parts.append(f"{name}:\n{written_value(value)}")
     return "\n\n".join(parts)

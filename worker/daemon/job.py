@@ -14,6 +14,7 @@ from worker.scheduler.lanes import Waiting
 if TYPE_CHECKING:
     import asyncio
 
+    from worker.daemon.summarizing import Summary
     from worker.domain.errors import ThinkqError
     from worker.domain.messages import Progress
     from worker.domain.model import ModelInfo
@@ -75,6 +76,8 @@ class Job:
         self.remember: Mode | None = None
         self.session: Session | None = None
         self.budget_tokens: int | None = None
+        self.summary: Summary | None = None
+        """Where what it brought was too long to be read at once, and is summarized."""
         self.model: ModelInfo | None = None
         """What answers it, once that is known."""
         self.parts: dict[Kind, list[str]] = defaultdict(list)

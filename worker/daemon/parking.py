@@ -1,7 +1,8 @@
 """Which running job gives its row to one that can't wait, and which jobs are parked; runs nothing.
 
 A parked job keeps its KV cache in the engine and goes on later, token for token, as if nothing had
-been. Only a request of the interactive lane takes another's row, and never one of its own lane.
+been. While an interactive request runs all batch work is parked, as far as `scheduler.yielding`
+allows, and one more row where none is free; while a standard one runs, half of the batch rows.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from worker.daemon.job import Job
 
 PARKED_AT_MOST = 3
-"""How often one job is parked: after that it keeps its row, so that it ends."""
+"""How often one job gives its very row away: after that it keeps it, so that it ends."""
 
 _URGENCY = {Lane.BATCH: 0, Lane.STANDARD: 1}
 
@@ -57,10 +58,21 @@ class Parking:
             candidates, key=lambda job: (_URGENCY[job.lane], len(job.generated)), default=None
         )
 
+    def stepping_aside(self, running: Iterable[Job], batch_rows: int) -> list[Job]:
+        """Return the batch jobs to park so that no more than so many run: those that did least."""
+        batch = [job for job in running if job.lane is Lane.BATCH]
+        too_many = min(len(batch) - batch_rows, self._room - len(self._jobs))
+        ready = sorted((job for job in batch if job.submitted), key=lambda job: len(job.generated))
+        return ready[: max(0, too_many)]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether jobs are parked at all."""
+        return self._room > 0
+
     def park(self, job: Job) -> None:
         """Take a job in."""
         self._jobs[job.row] = job
-        job.times_parked += 1
         self.total += 1
 
     def leave(self, row: int) -> Job | None:

@@ -90,7 +90,8 @@ class Preparing:
 
         """
         request = job.request
-        job.session = await self._session(request)
+        if job.summary is None:
+            job.session = await self._session(request)
         submit = self._choice.submission(job, self._clock(), speeds, model)
         await self._journal.running(request.client, request.key, job.attempts)
         reach(CrashPoint.STARTED)

@@ -14,10 +14,12 @@ import structlog
 from worker.daemon.endings import JOURNAL_RETRY_S
 from worker.daemon.job import Stage
 from worker.daemon.outcome import raised
-from worker.domain.errors import EngineFailed, ThinkqError
+from worker.daemon.summarizing import Summary
+from worker.domain.errors import ContextTooLong, EngineFailed, ThinkqError
 from worker.domain.messages import Kind, Lane
 from worker.engine.pipe import Cancel, Done, Escalated, NoRoom, State, Stored, Text
 from worker.journal.store import JournalError
+from worker.scheduler.yielding import Yielding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from worker.daemon.preparing import Preparing
     from worker.daemon.streams import Streams
     from worker.domain.model import Memory, ModelInfo
-    from worker.engine.pipe import RowEvent, Step
+    from worker.engine.pipe import Failed, RowEvent, Step
     from worker.engine.supervisor import Engine
     from worker.scheduler.lanes import Lanes, Waiting
     from worker.scheduler.speeds import Speeds
@@ -93,6 +95,9 @@ class Serving:
         self.on_end: Callable[[], None] = lambda: None
         """Called when a job has left its row."""
         self.idle_work: Counterfactuals | None = None
+        self._yielding = Yielding()
+        self._batch_rows = rows
+        """How many rows batch work may have now."""
 
     @property
     def running(self) -> int:
@@ -175,6 +180,8 @@ class Serving:
     def start_next(self) -> None:
         """Give free rows to whoever is next, and a running job's to one that can't wait."""
         engine = self.ready_engine()
+        if engine is not None:
+            self._step_aside(engine)
         while engine is not None:
             victim = None
             if len(self._running) < self.rows_now:
@@ -185,8 +192,26 @@ class Serving:
             if waiting is None:
                 return
             if victim is not None:
-                self._park(victim, engine)
+                victim.times_parked += 1
+                self._park([victim], engine)
             self._give_row(self._live[waiting.row], engine)
+
+    def _step_aside(self, engine: Engine) -> None:
+        """Park the batch work that would slow down whoever is more urgent, as he begins."""
+        hurried = self.parking.allowed and self._wants_rows(Lane.INTERACTIVE)
+        if self._yielding.look(self._clock(), hurried=hurried):
+            self._batch_rows = 0
+        elif self.parking.allowed and self._wants_rows(Lane.STANDARD):
+            self._batch_rows = max(1, self.rows // 2)
+        else:
+            self._batch_rows = self.rows
+        aside = self.parking.stepping_aside(self._running.values(), self._batch_rows)
+        if aside:
+            self._park(aside, engine)
+
+    def _wants_rows(self, lane: Lane) -> bool:
+        runs = any(job.lane is lane for job in self._running.values())
+        return runs or self.lanes.any_of(lane, self._may_start)
 
     def _give_row(self, job: Job, engine: Engine) -> None:
         job.begin(self._clock())
@@ -197,14 +222,16 @@ class Serving:
         else:
             self._live.in_background(self._start(job, engine))
 
-    def _park(self, job: Job, engine: Engine) -> None:
-        del self._running[job.row]
-        self._live.give_turn_back(job)
-        job.stage = Stage.WAITING
-        self.parking.park(job)
-        self.lanes.put_back(job.waiting())
-        engine.park(job.row)
-        _log.info("parked", id=job.request.id, client=job.request.client, lane=job.lane)
+    def _park(self, jobs: Sequence[Job], engine: Engine) -> None:
+        # The youngest first: each goes before those of its client that wait already.
+        for job in sorted(jobs, key=lambda job: job.row, reverse=True):
+            del self._running[job.row]
+            self._live.give_turn_back(job)
+            job.stage = Stage.WAITING
+            self.parking.park(job)
+            self.lanes.put_back(job.waiting())
+            _log.info("parked", id=job.request.id, client=job.request.client, lane=job.lane)
+        engine.park([job.row for job in jobs])
 
     def _may_take_a_row(self, waiting: Waiting) -> bool:
         return waiting.lane is Lane.INTERACTIVE and self._may_start(waiting)
@@ -212,12 +239,20 @@ class Serving:
     def _may_start(self, waiting: Waiting) -> bool:
         if self._live.draining and waiting.row not in self.parking:
             return False
+        if waiting.lane is Lane.BATCH and self._batch_running() >= self._batch_rows:
+            return False
         if not self._live.is_free(waiting.session):
             return False
         # Of those that may have taken the engine down, one runs at a time: the next crash then
         # names the one to blame.
         suspect = self._live[waiting.row].attempts > 0
         return not (suspect and any(other.attempts for other in self._running.values()))
+
+    def _batch_running(self) -> int:
+        return sum(job.lane is Lane.BATCH for job in self._running.values())
+
+    def _is_out_of_turn(self, job: Job) -> bool:
+        return job.lane is Lane.BATCH and self._batch_running() > self._batch_rows
 
     async def _start(self, job: Job, engine: Engine) -> None:
         try:
@@ -237,8 +272,8 @@ class Serving:
             return
         if job.stopped is not None:
             self.end(job, self._endings.stopped(job, job.stopped))
-        elif engine is not self.ready_engine():
-            # It went down while the session was read; the next one gets the job.
+        elif engine is not self.ready_engine() or self._is_out_of_turn(job):
+            # It went down while the session was read, or somebody came who can't wait.
             self.wait_again(job)
         else:
             engine.submit(submit)
@@ -266,13 +301,17 @@ class Serving:
                 self.tokens_produced += len(tokens)
         for event in step.events:
             job = self._in_engine(event.row)
-            if job is None:
-                if self.idle_work is not None:
-                    self.idle_work.event(event)
-                continue
-            self._hear(job, event)
+            if job is not None:
+                self._hear(job, event)
+            elif self.idle_work is not None:
+                self.idle_work.event(event)
+        if self._yielding.active:
+            # Batch work stands still only so long, whether or not anybody ends.
+            self.start_next()
 
     def _hear(self, job: Job, event: RowEvent) -> None:
+        if job.summary is not None and job.summary.active and self._hear_part(job, event):
+            return
         if isinstance(event, Text):
             self._say(job, event)
         elif isinstance(event, State):
@@ -285,8 +324,42 @@ class Serving:
             self._done(job, event)
         elif isinstance(event, NoRoom):
             self._wait_for_memory(job)
-        else:
+        elif not self._summarize(job, event):
             self.fail(job, raised(event))
+
+    def _hear_part(self, job: Job, event: RowEvent) -> bool:
+        """Hear of a row that reads a part of what is too long; False for what ends the job."""
+        assert job.summary is not None
+        if isinstance(event, Text):
+            if event.kind is Kind.ANSWER:
+                job.summary.say(event.text)
+        elif isinstance(event, Done):
+            if job.stopped is not None:
+                return False
+            job.summary.part_done(job, event)
+            self._read_on(job)
+        else:
+            return isinstance(event, State) and event.state != "parked"
+        return True
+
+    def _summarize(self, job: Job, failed: Failed) -> bool:
+        """Read part by part what is too long, if its client wants that; False where it can't be."""
+        if failed.code != ContextTooLong.code or job.request.long is None:
+            return False
+        job.summary = job.summary or Summary()
+        native = 0 if self.model is None else self.model.native_context_tokens
+        if not job.summary.begin(job, failed, native):
+            return False
+        self._read_on(job)
+        return True
+
+    def _read_on(self, job: Job) -> None:
+        """Let a job wait for the row that reads its next part, or for its answer."""
+        assert job.summary is not None
+        if job.summary.active:
+            self._streams.progress(job, "summarizing", part=job.summary.count)
+        self.wait_again(job)
+        self.start_next()
 
     def engine_down(self, why: str, rows: Sequence[int]) -> None:
         """Queue again what the engine took with it; give up on what took it down twice."""
@@ -318,6 +391,8 @@ class Serving:
 
     def _done(self, job: Job, done: Done) -> None:
         self.speeds.note_request(job.held_row_s(self._clock()))
+        if job.summary is not None:
+            done = job.summary.total(done)
         if job.refused is None:
             self.end(job, self._endings.done(job, done))
         else:

@@ -43,10 +43,11 @@ class Streams:
     def progress(
         self,
         job: Job,
-        state: Literal["queued", "prefill", "thinking", "answering", "parked"],
+        state: Literal["queued", "prefill", "thinking", "answering", "parked", "summarizing"],
         *,
         position: int | None = None,
         prefilled: float | None = None,
+        part: tuple[int, int] | None = None,
     ) -> None:
         """Note how far a job is, and tell whoever listens."""
         progress = Progress(
@@ -54,6 +55,8 @@ class Streams:
             seq=len(job.progress),
             state=state,
             position=UNSET if position is None else position,
+            part=UNSET if part is None else part[0],
+            parts=UNSET if part is None else part[1],
             prefilled=UNSET if prefilled is None else round(prefilled, 3),
             mode=UNSET if job.mode is None else job.mode,
         )

@@ -153,6 +153,7 @@ class Request(Struct, frozen=True, omit_defaults=True, kw_only=True):
     stream: bool = False
     revise: bool = False
     revises: Revises | None = None
+    long: Literal["summarize"] | None = None
     response_format: dict[str, Json] | None = None
     tools: tuple[dict[str, Json], ...] = ()
     tool_choice: str | dict[str, Json] | None = None
@@ -253,12 +254,14 @@ class StreamPart(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """Where a streamed request stands."""
+    """Where a streamed request stands; of what is summarized, which part is read of how many."""
 
     id: str
     seq: int
-    state: Literal["queued", "prefill", "thinking", "answering", "parked"]
+    state: Literal["queued", "prefill", "thinking", "answering", "parked", "summarizing"]
     position: int | UnsetType = UNSET
+    part: int | UnsetType = UNSET
+    parts: int | UnsetType = UNSET
     prefilled: float | UnsetType = UNSET
     mode: Mode | UnsetType = UNSET
 

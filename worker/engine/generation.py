@@ -19,7 +19,10 @@ from worker.engine.ahead import ReadingAhead, Wish
 from worker.engine.caches import Caches
 from worker.engine.making import RowMaker
 from worker.engine.outside import Held, Outside, kept
+from worker.engine.pace import Pace
 from worker.engine.pipe import (
+    HURRIED,
+    PATIENT,
     Ahead,
     Cancel,
     Escalated,
@@ -89,6 +92,7 @@ class Generation:
         self.caches = Caches(limits.cache_bytes)
         self.ahead = ReadingAhead(loaded, self.caches, self._has_read)
         self._outside = Outside()
+        self._pace = Pace(limits.prefill_tokens_busy, limits.prefill_tokens_idle)
         self._prefilling: dict[int, int] = {}
         self._rows: dict[int, Row] = {}
         self.others_decode = False
@@ -135,7 +139,7 @@ class Generation:
 
     def submit(self, row: Row) -> None:
         """Queue a prepared row; it enters the batch at the next step that has room for it."""
-        self._outside.waiting.append(row)
+        self._outside.wait(row)
 
     def take(self, prepared: Row | Wish) -> None:
         """Queue what the reader's thread has prepared."""
@@ -161,27 +165,29 @@ class Generation:
         self._maker.end(row, events)
         return events
 
-    def park(self, name: int) -> list[RowEvent]:
-        """Take a row out of the batch and keep it; nothing happens if it already ended."""
-        row = self._rows.get(name)
-        if row is None:
-            held = self._outside.take(name)
-        elif name in self._prefilling:
-            # What was read of its prompt is read again: a cache half filled is not worth its room.
-            self._space.waste(row, unread=self._prefilling[name])
-            self._take_out(row)
-            held = Held(row)
-        else:
-            cache, known = self._batch.remove([row.uid], return_prompt_caches=True)[row.uid]
-            self._forget(row)
-            held = kept(row, cache, list(known))
-            if held.cache is None:
-                self._space.waste(row)
-        if held is None:
-            return []
-        self._space.counts.parked += 1
-        self._outside.park(held)
-        return [State(name, "parked")]
+    def park(self, *names: int) -> list[RowEvent]:
+        """Take rows out of the batch and keep them; nothing happens to those that have ended."""
+        events: list[RowEvent] = []
+        uids = [self._rows[name].uid for name in names if name in self._rows]
+        # All at once: each time rows leave, the batch copies what the others have.
+        taken = self._batch.remove(uids, return_prompt_caches=True) if uids else {}
+        for name in names:
+            row = self._rows.get(name)
+            held = self._outside.take(name) if row is None else self._kept(row, *taken[row.uid])
+            if held is not None:
+                self._space.counts.parked += 1
+                self._outside.park(held)
+                events.append(State(name, "parked"))
+        return events
+
+    def _kept(self, row: Row, cache: list[Any], known: list[int]) -> Held:
+        begun = row.row not in self._prefilling
+        self._forget(row)
+        whole = [*row.prompt, *_real(row.generated)]
+        held = kept(row, cache, list(known), [] if begun else whole[len(known) :])
+        if held.cache is None and begun:
+            self._space.waste(row)
+        return held
 
     def resume(self, name: int) -> None:
         """Let a parked row back in, at the next step that has room for it."""
@@ -207,10 +213,8 @@ class Generation:
         """Decode one token for each live row, prefill one chunk, and say what came of it."""
         events: list[RowEvent] = []
         tokens: list[tuple[int, list[int]]] = []
-        decoding = self.decoding or self.others_decode
-        chunk = self._limits.prefill_tokens_busy if decoding else self._limits.prefill_tokens_idle
-        self._batch.prefill_step_size = chunk
-        self._let_in(chunk, events)
+        self._let_in(events)
+        self._batch.prefill_step_size = self._chunk_of_each()
         with self._batch.stats() as stats:
             prompts, responses = self._batch.next()
         by_uid = {row.uid: row for row in self._rows.values()}
@@ -223,6 +227,8 @@ class Generation:
                     row.note_probability(response.token, response.logprobs)
                 self._take(row, response, events)
                 tokens.append((row.row, row.untold()))
+        if not responses:
+            self._pace.note(stats.prompt_tokens, stats.prompt_time)
         return Step(
             events=events,
             tokens=tokens,
@@ -232,14 +238,26 @@ class Generation:
             decode_s=stats.generation_time,
         )
 
-    def _let_in(self, chunk: int, events: list[RowEvent]) -> None:
+    @property
+    def _busy(self) -> bool:
+        return self.decoding or self.others_decode
+
+    def _chunk_of_each(self) -> int:
+        """Return how many tokens of each prompt the next step reads."""
+        reading = [name for name, left in self._prefilling.items() if left > 1]
+        patient = all(self._rows[name].submit.urgency == PATIENT for name in reading)
+        chunk = self._pace.chunk(decoding=self._busy, patient=patient and bool(reading))
+        return max(1, chunk // len(reading)) if patient and reading else chunk
+
+    def _let_in(self, events: list[RowEvent]) -> None:
         # While rows decode, a chunk of prompt is the longest pause their streams will see: let in
-        # what fits into one chunk, or a single longer prompt.
+        # what fits into one chunk, or a single longer prompt. Who can't wait never waits for that.
         first = self._let_back_in(events)
-        room = chunk - sum(self._prefilling.values())
+        room = self._pace.chunk(decoding=self._busy, patient=False)
+        room -= sum(self._prefilling.values())
         while self._outside.waiting and len(self._rows) < self._limits.rows:
             row = self._outside.waiting[0]
-            if self._prefilling and len(row.prompt) > room:
+            if self._prefilling and len(row.prompt) > room and row.submit.urgency < HURRIED:
                 return
             self._outside.waiting.popleft()
             if row.submit.urgency <= first or not self._space.admit(row):
@@ -289,8 +307,8 @@ class Generation:
             events.append(State(row.row, "prefill"))
             self._read(row)
         else:
-            events.append(row.state())
-            self._insert(row, held.tokens[-1:], held.cache, held.tokens[:-1])
+            events.append(row.state() if len(held.unread) == 1 else State(row.row, "prefill"))
+            self._insert(row, held.unread, held.cache, held.tokens)
 
     def _replay(self, row: Row) -> Next:
         """Bring a row to where an earlier engine had it, without a word to the client."""

@@ -22,28 +22,43 @@ if TYPE_CHECKING:
 class Held(Struct):
     """A row outside the batch, with what the batch had of it.
 
-    Without a cache its prompt is read again; one that was never let in enters as all do. A cache
-    is in memory, where it takes `bytes`, or in a `file`.
+    `tokens` are those in the cache, `unread` those that follow. Without a cache its prompt is read
+    again; one that was never let in enters as all do. A cache is in memory, where it takes `bytes`,
+    or in a `file`.
     """
 
     row: Row
     cache: list[Any] | None = None
     tokens: list[int] = []
+    unread: list[int] = []
     entered: bool = True
     bytes: int = 0
     file: Path | None = None
 
 
-def kept(row: Row, cache: list[Any], known: list[int]) -> Held:
-    """Return a row with its KV cache, in the form that can go back into a batch."""
-    if not can_trim_prompt_cache(cache):
+def kept(row: Row, cache: list[Any], known: list[int], unread: list[int]) -> Held:
+    """Return a row with its KV cache, in the form that can go back into a batch.
+
+    Args:
+        row: Whose cache it is.
+        cache: A layer each, of as many positions as `known` has tokens.
+        known: What has been read.
+        unread: What is left of its prompt; nothing where it has begun to write.
+
+    """
+    if not known:
         return Held(row)
-    # The batch has sampled one token ahead, which is lost with the row: going back by one samples
-    # it again, from the same logits.
-    trim_prompt_cache(cache, 1)
+    if not unread:
+        if not can_trim_prompt_cache(cache):
+            return Held(row)
+        # The batch has sampled one token ahead, which is lost with the row: going back by one
+        # samples it again, from the same logits.
+        trim_prompt_cache(cache, 1)
+        known, unread = known[:-1], known[-1:]
     # Unevaluated, it would keep the whole batch's KV cache alive.
     mx.eval([layer.state for layer in cache])
-    return Held(row, cache, known, bytes=sum(layer.nbytes for layer in cache))
+    size_bytes = sum(layer.nbytes for layer in cache)
+    return Held(row, cache, known, unread, bytes=size_bytes)
 
 
 class Outside:
@@ -63,6 +78,11 @@ class Outside:
         """Go through the rows that have been in the batch."""
         yield from self._parked.values()
         yield from self.returning
+
+    def wait(self, row: Row) -> None:
+        """Let a row wait behind those that are as urgent as it is, before those that are less."""
+        behind = sum(other.submit.urgency >= row.submit.urgency for other in self.waiting)
+        self.waiting.insert(behind, row)
 
     def park(self, held: Held) -> None:
         """Keep a row until it is resumed."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ThoughtEnd: TypeAlias = Literal["none", "model", "budget", "loop"]
 
+PATIENT, HURRIED = 0, 2
+"""How urgent a row of batch work is, and one that somebody waits for."""
+
 LENGTH_BYTES = 4
 _READ_BYTES = 1 << 20
 
@@ -66,8 +69,8 @@ class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     client may send at most, None as much as the model reads. `doubt` lets an answer without a
     thought begin anew with one. `owner` and `session` are whose caches the row may use and leaves.
     With `hold` its own cache stays until the row that names it in `held` begins, whatever room
-    there is: both have the same messages. `urgency` counts from 0: of rows that memory is too
-    short for, the least urgent waits.
+    there is: both have the same messages. `urgency` counts from 0, batch work, to 2, an interactive
+    request, which can't wait: of rows that memory is too short for, the least urgent waits.
     """
 
     row: int
@@ -96,9 +99,9 @@ class Cancel(Struct, frozen=True, tag=True):
 
 
 class Park(Struct, frozen=True, tag=True):
-    """Take a row out of the batch and keep it with its KV cache, unless it has ended."""
+    """Take rows out of the batch and keep them with their KV caches, but those that have ended."""
 
-    row: int
+    rows: list[int]
 
 
 class Resume(Struct, frozen=True, tag=True):
@@ -278,6 +281,21 @@ def _read_exactly(connection: socket.socket, size: int) -> bytes | None:
             return None
         received += chunk
     return bytes(received)
+
+
+def take_frames(received: bytearray) -> list[bytes]:
+    """Take the bodies of all whole frames from the front of what was received."""
+    bodies = []
+    begin = 0
+    while begin + LENGTH_BYTES <= len(received):
+        end = begin + LENGTH_BYTES
+        size = int.from_bytes(received[begin:end], "big")
+        if end + size > len(received):
+            break
+        begin = end + size
+        bodies.append(bytes(received[end:begin]))
+    del received[:begin]
+    return bodies
 
 
 def frame(message: ToEngine | FromEngine) -> bytes:

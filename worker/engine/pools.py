@@ -204,9 +204,9 @@ class Pools:
         """End a row with what it has; nothing happens if it already ended."""
         return next(filter(None, (pool.cancel(cancel) for pool in self._pools.values())), [])
 
-    def park(self, name: int) -> list[RowEvent]:
-        """Take a row out of its batch and keep it; nothing happens if it already ended."""
-        return next(filter(None, (pool.park(name) for pool in self._pools.values())), [])
+    def park(self, *names: int) -> list[RowEvent]:
+        """Take rows out of their batch and keep them; nothing happens to those that have ended."""
+        return [event for pool in self._pools.values() for event in pool.park(*names)]
 
     def resume(self, name: int) -> None:
         """Let a parked row back in, at the next step that has room for it."""

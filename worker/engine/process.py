@@ -208,7 +208,7 @@ def _deal_with(
     if isinstance(message, Cancel):
         events = generation.cancel(message)
     elif isinstance(message, Park):
-        events = generation.park(message.row)
+        events = generation.park(*message.rows)
     elif isinstance(message, Resume):
         generation.resume(message.row)
     elif isinstance(message, Forget):

@@ -217,12 +217,13 @@ def _deal_with(
         if message.row in parked:
             rows[message.row] = parked.pop(message.row)
         return None
+    if isinstance(message, Park):
+        aside = [name for name in message.rows if name in rows]
+        parked.update((name, rows.pop(name)) for name in aside)
+        return Step(events=[State(name, "parked") for name in aside])
     row = rows.pop(message.row, None) or parked.pop(message.row, None)
     if row is None:
         return None
-    if isinstance(message, Park):
-        parked[message.row] = row
-        return Step(events=[State(message.row, "parked")])
     return Step(events=[row.ended(message.reason)])
 
 

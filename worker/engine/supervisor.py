@@ -20,7 +20,6 @@ import msgspec
 import structlog
 
 from worker.engine.pipe import (
-    LENGTH_BYTES,
     Ahead,
     Cancel,
     Done,
@@ -39,6 +38,7 @@ from worker.engine.pipe import (
     ToEngine,
     decode_from_engine,
     frame,
+    take_frames,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 _FIRST_DELAY_S = 0.1
 _STOP_S = 2.0
+_READ_BYTES = 1 << 20
 
 _log = structlog.get_logger(__name__)
 
@@ -121,10 +122,10 @@ class Engine:
         """Ask for a row's end. It answers with `Done`, unless it has just ended by itself."""
         self._send(cancel)
 
-    def park(self, row: int) -> None:
-        """Ask for a row's place; it keeps what it has, and is silent until it is resumed."""
-        self._live.discard(row)
-        self._send(Park(row))
+    def park(self, rows: Sequence[int]) -> None:
+        """Ask for rows' places; they keep what they have, and are silent until they are resumed."""
+        self._live.difference_update(rows)
+        self._send(Park(list(rows)))
 
     def resume(self, row: int) -> None:
         """Let a parked row go on."""
@@ -224,10 +225,12 @@ class Engine:
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         self._watch(self._start_timeout_s)
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                size = int.from_bytes(await reader.readexactly(LENGTH_BYTES), "big")
-                self._hear(decode_from_engine(await reader.readexactly(size)))
+        received = bytearray()
+        with contextlib.suppress(ConnectionError):
+            while piece := await reader.read(_READ_BYTES):
+                received += piece
+                for body in take_frames(received):
+                    self._hear(decode_from_engine(body))
 
     def _hear(self, message: FromEngine) -> None:
         self._last_sign = asyncio.get_running_loop().time()

@@ -3,7 +3,8 @@
 A lane's head start is what makes it urgent: the request that arrived first, counted from its
 arrival plus its lane's head start, is next. So a voice command overtakes any analytics request of
 the last two minutes, and one that has waited longer than that is overtaken no more: batch work
-always progresses. Within a lane the clients take turns, so a flood by one delays no other.
+always progresses. Within a lane the clients take turns, whose last turn is longest ago first, so a
+flood by one delays no other.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 HEAD_START_S = {Lane.INTERACTIVE: 0.0, Lane.STANDARD: 20.0, Lane.BATCH: 120.0}
 """Seconds a request of each lane lets a request of the first lane go ahead."""
+
+_TURNS_KEPT = 1024
 
 
 class Waiting(Struct, frozen=True):
@@ -39,6 +42,8 @@ class Lanes:
         self._lanes: dict[Lane, OrderedDict[str, deque[Waiting]]] = {
             lane: OrderedDict() for lane in Lane
         }
+        self._turns: dict[tuple[Lane, str], int] = {}
+        self._turn = 0
         self._sessions: dict[str, deque[int]] = {}
         self._by_row: dict[int, Waiting] = {}
 
@@ -56,16 +61,14 @@ class Lanes:
 
     def add(self, waiting: Waiting) -> None:
         """Queue a request behind its client's others in its lane."""
-        clients = self._lanes[waiting.lane]
-        clients.setdefault(waiting.client, deque()).append(waiting)
+        self._queue_of(waiting).append(waiting)
         self._by_row[waiting.row] = waiting
         if waiting.session is not None:
             self._sessions.setdefault(waiting.session, deque()).append(waiting.row)
 
     def put_back(self, waiting: Waiting) -> None:
         """Queue a request that had begun before its client's others, and first in its session."""
-        clients = self._lanes[waiting.lane]
-        clients.setdefault(waiting.client, deque()).appendleft(waiting)
+        self._queue_of(waiting).appendleft(waiting)
         self._by_row[waiting.row] = waiting
         if waiting.session is not None:
             self._sessions.setdefault(waiting.session, deque()).appendleft(waiting.row)
@@ -88,9 +91,35 @@ class Lanes:
             if oldest + HEAD_START_S[lane] < earliest:
                 chosen, earliest = candidate, oldest + HEAD_START_S[lane]
         if chosen is not None:
-            self._lanes[chosen.lane].move_to_end(chosen.client)
+            self._take_turn(chosen)
             self.remove(chosen.row)
         return chosen
+
+    def _queue_of(self, waiting: Waiting) -> deque[Waiting]:
+        clients, client = self._lanes[waiting.lane], waiting.client
+        if client not in clients:
+            # It keeps the turn that it had when it last waited, or it would gain or lose by that.
+            last = self._turns.get((waiting.lane, client), 0)
+            later = [one for one in clients if self._turns.get((waiting.lane, one), 0) > last]
+            clients[client] = deque()
+            for one in later:
+                clients.move_to_end(one)
+        return clients[client]
+
+    def _take_turn(self, chosen: Waiting) -> None:
+        self._turn += 1
+        self._turns[chosen.lane, chosen.client] = self._turn
+        self._lanes[chosen.lane].move_to_end(chosen.client)
+        if len(self._turns) > _TURNS_KEPT:
+            self._turns = {
+                (lane, client): turn
+                for (lane, client), turn in self._turns.items()
+                if client in self._lanes[lane] or turn > self._turn - _TURNS_KEPT // 2
+            }
+
+    def any_of(self, lane: Lane, may_start: Callable[[Waiting], bool]) -> bool:
+        """Tell whether a request of a lane may start."""
+        return next(self._candidates(lane, may_start), None) is not None
 
     def remove(self, row: int) -> Waiting | None:
         """Take a request out, wherever it stands; None if it does not wait."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from msgspec import Struct
 from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.exception import MQTTException
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -25,6 +27,9 @@ _log = structlog.get_logger(__name__)
 MAX_PROPERTIES_BYTES = 128 * 1024
 """paho copies the rest of the properties for each one it reads, so a packet full of small ones
 takes quadratic time: 200 ms at this size, minutes at a megabyte."""
+
+_BURST = MessageType.PINGREQ
+"""What paho takes a burst for: a packet of which it keeps no account."""
 
 _UNREADABLE = (MQTTException, ValueError, LookupError, struct.error)
 
@@ -45,6 +50,10 @@ class GuardedClient(mqtt.Client):
     malformed packets raise what paho does not catch, which ends its thread.
     """
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._writing = threading.Lock()
+        super().__init__(*arguments, **options)
+
     def _handle_publish(self) -> MQTTErrorCode:
         packet = self._in_packet["packet"]
         qos = packet_id = 0
@@ -62,8 +71,41 @@ class GuardedClient(mqtt.Client):
         return self.ack(packet_id, qos)
 
     @property
+    def unsent(self) -> int:
+        """How many packets wait for the socket; a burst is one."""
+        return len(self._out_packet)
+
+    def send_burst(self, packets: bytes) -> None:
+        """Send whole packets that nobody answers, and of which nobody needs to hear.
+
+        They are dropped where there is no connection, and with it when it breaks. Where it is
+        free, the socket is written to from here: waking paho's thread for each token costs more
+        than the rest of the way. Not with TLS, whose sockets two threads may not use at once.
+        """
+        if not self.is_connected():
+            return
+        if self._ssl or self._out_packet:
+            self._packet_queue(_BURST, packets, 0, 0)
+            return
+        self._out_packet.append(_burst(packets))
+        self._packet_write()
+        if self._out_packet and self._sockpairW is not None:
+            # The socket is full: paho's thread writes the rest when it can.
+            with contextlib.suppress(BlockingIOError):
+                self._sockpairW.send(b"\0")
+
+    def _packet_write(self) -> MQTTErrorCode:
+        with self._writing:
+            return super()._packet_write()
+
+    @property
     def _is_v5(self) -> bool:
         return self.protocol == MQTTProtocolVersion.MQTTv5
+
+
+def _burst(packets: bytes) -> Any:
+    return {"command": _BURST, "mid": 0, "qos": 0, "pos": 0, "to_process": len(packets),
+            "packet": packets, "info": None}  # fmt: skip
 
 
 def make_client(options: BrokerOptions, will: Outgoing | None) -> GuardedClient:

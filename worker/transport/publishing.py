@@ -2,7 +2,8 @@
 
 paho has no eye for the broker's Receive Maximum (Mosquitto: 20; MQTT 5, 4.9), and a broker closes
 the connection of whoever exceeds it. So paho holds only what fits, and sends that again by itself
-after a reconnect; the rest waits here.
+after a reconnect; the rest waits here. What goes at QoS 0 is collected and goes as one burst when
+the loop has done what it is at; nothing at QoS 1 overtakes it.
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from paho.mqtt import client as mqtt
 
+from worker.transport.bursts import packet
 from worker.transport.paho_client import publish_properties
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.transport.packets import Outgoing
+    from worker.transport.paho_client import GuardedClient
 
-MAX_UNSENT = 10_000
-"""QoS 0 messages paho may hold for a slow broker; beyond it they are dropped, as QoS 0 allows."""
+MAX_UNSENT = 2_000
+"""Bursts paho may hold for a slow broker; beyond it they are dropped, as QoS 0 allows."""
 
 _PROPERTIES_ALLOWANCE_BYTES = 256
 
@@ -47,7 +50,7 @@ class Publishing:
 
     """
 
-    def __init__(self, client: mqtt.Client, *, with_properties: bool) -> None:
+    def __init__(self, client: GuardedClient, *, with_properties: bool) -> None:
         self.idle = asyncio.Event()
         """Set while nothing waits for a PUBACK."""
         self._client = client
@@ -57,8 +60,7 @@ class Publishing:
         self._server_maximum_bytes: int | None = None
         self._waiting: deque[_Flight] = deque()
         self._in_flight: dict[int, _Flight] = {}
-        self._unsent = 0
-        self._shadows: dict[int, int] = {}
+        self._burst: list[bytes] = []
         self.idle.set()
 
     def __len__(self) -> int:
@@ -72,11 +74,10 @@ class Publishing:
 
     def publish(self, outgoing: Outgoing) -> asyncio.Future[None]:
         """Send a message, now or when there is room; see `Connection.publish`."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if outgoing.qos == 0:
             self._publish_and_forget(outgoing)
-            future.set_result(None)
-            return future
+            return _done()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Flight(outgoing, future))
         self.idle.clear()
         self._fill_window()
@@ -105,23 +106,13 @@ class Publishing:
     def disconnected(self) -> None:
         """Hold everything back; what is at QoS 0 is gone."""
         self._live = False
-        self._unsent = 0
-        self._shadows.clear()
+        self._burst.clear()
 
     def acknowledged(self, packet_id: int, failure: str | None) -> None:
-        """Note paho's `on_publish`: a PUBACK, or that a QoS 0 message has left.
-
-        Both come by the same call, and a QoS 0 message may carry the identifier of one that is
-        still in flight, its shadow. Then the last of the calls is taken for the PUBACK.
-        """
-        shadows = self._shadows.get(packet_id, 0)
-        flight = self._in_flight.get(packet_id)
-        if flight is None or shadows:
-            self._unsent = max(0, self._unsent - 1)
-            if shadows:
-                self._shadows[packet_id] = shadows - 1
+        """Note a PUBACK."""
+        flight = self._in_flight.pop(packet_id, None)
+        if flight is None:
             return
-        del self._in_flight[packet_id]
         if failure is not None:
             _fail(flight, failure)
         elif not flight.future.done():
@@ -136,13 +127,16 @@ class Publishing:
         self._waiting.clear()
 
     def _publish_and_forget(self, outgoing: Outgoing) -> None:
-        if not self._live or self._unsent >= MAX_UNSENT or self._too_large(outgoing):
+        if not self._live or self._client.unsent >= MAX_UNSENT or self._too_large(outgoing):
             return
-        info = self._hand_over(outgoing)
-        if info.rc == mqtt.MQTT_ERR_SUCCESS:
-            self._unsent += 1
-            if info.mid in self._in_flight:
-                self._shadows[info.mid] = self._shadows.get(info.mid, 0) + 1
+        if not self._burst:
+            asyncio.get_running_loop().call_soon(self._send_burst)
+        self._burst.append(packet(outgoing, with_properties=self._with_properties))
+
+    def _send_burst(self) -> None:
+        if self._burst:
+            self._client.send_burst(b"".join(self._burst))
+            self._burst.clear()
 
     def _fill_window(self) -> None:
         while self._live and self._waiting and len(self._in_flight) < self._window:
@@ -161,6 +155,7 @@ class Publishing:
             self.idle.set()
 
     def _hand_over(self, outgoing: Outgoing) -> mqtt.MQTTMessageInfo:
+        self._send_burst()
         return self._client.publish(
             outgoing.topic,
             outgoing.payload,
@@ -175,6 +170,12 @@ class Publishing:
         topic_bytes = len(outgoing.topic.encode())
         size_bytes = len(outgoing.payload) + topic_bytes + _PROPERTIES_ALLOWANCE_BYTES
         return size_bytes > self._server_maximum_bytes
+
+
+def _done() -> asyncio.Future[None]:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future
 
 
 def _fail(flight: _Flight, reason: str) -> None:

@@ -86,6 +86,7 @@ def _request(
         sampling=_sampling(fields),
         stream=fields.stream or False,
         revise=_revise(fields),
+        long=fields.long,
         response_format=_response_format(fields.response_format),
         tools=tuple(fields.tools or ()),
         tool_choice=_tool_choice(fields.tool_choice, tools),

@@ -102,6 +102,7 @@ class RequestFields(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     stream: bool | None = None
     revise: bool | None = None
+    long: Literal["summarize"] | None = None
     response_format: dict[str, Json] | None = None
     tools: list[dict[str, Json]] | None = None
     tool_choice: str | dict[str, Json] | None = None
