@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
+import msgspec
 
+from bench.router import corpus
 from worker.domain.messages import Mode
 from worker.router.judge import Question, Router, load_router
 from worker.router.measures import Judged, by_group, figures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.router.corpus import Example
 
 HELD = Path(__file__).with_name("held")
 FILLERS = {
@@ -27,46 +33,18 @@ FILLERS = {
 _MARKS = re.compile(r"(?<!\d)[.,;:!?¿¡。，、！？：；]+(?!\d)|(?<=\d)[.,;:!?。，、！？：；]+(?!\d)")
 
 
-class Asked(Struct, frozen=True):
-    """A prompt that was never trained on, and what it needs."""
-
-    text: str
-    think: bool
-    lang: str
-    category: str
-    hard: bool = False
-    earlier: tuple[str, ...] = ()
-
-
-def read(name: str, lang: str = "en") -> Iterator[Asked]:
-    """Yield the prompts of one file: label, category and text a line, `@ xx` for a language."""
-    for line in (HELD / name).read_text("utf-8").splitlines():
-        if line.startswith("@ "):
-            lang = line[2:].strip()
-        if not line.strip() or line.startswith(("#", "@ ")):
-            continue
-        head, text = line.split(" | ", 1)
-        label, category, *hard = head.split()
-        *earlier, last = text.replace("\\n", "\n").split(" // ")
-        yield Asked(last, label == "think", lang, category, bool(hard), tuple(earlier))
-
-
-def prompts() -> list[Asked]:
+def prompts() -> list[Example]:
     """Return the prompts of the six languages."""
-    return [
-        one
-        for path in sorted(HELD.glob("prompts.??.txt"))
-        for one in read(path.name, path.name.split(".")[1])
-    ]
+    return [one for path in sorted(HELD.glob("prompts.??.txt")) for one in corpus.read_lines(path)]
 
 
-def as_heard(asked: Asked) -> Asked:
+def as_heard(asked: Example) -> Example:
     """Return a prompt as a speech recognizer writes it: a filler, small letters, no stops."""
     text = FILLERS.get(asked.lang, "") + _MARKS.sub(" ", asked.text.lower())
-    return Asked(text, asked.think, asked.lang, asked.category, asked.hard, asked.earlier)
+    return msgspec.structs.replace(asked, text=text)
 
 
-def judge(asked: Sequence[Asked], router: Router) -> list[Judged]:
+def judge(asked: Sequence[Example], router: Router) -> list[Judged]:
     """Return what the router says of each."""
     found = []
     for one in asked:
@@ -76,22 +54,22 @@ def judge(asked: Sequence[Asked], router: Router) -> list[Judged]:
     return found
 
 
-def _case(asked: Asked) -> str:
+def _case(asked: Example) -> str:
     return "hard cases" if asked.hard else "plain cases"
 
 
-def rows() -> Iterator[tuple[str, list[Asked]]]:
+def rows() -> Iterator[tuple[str, list[Example]]]:
     """Yield the sets by name."""
     own = prompts()
     spoken = [one for one in own if "\n" not in one.text]
     yield "prompts", own
-    yield "pairs", list(read("pairs.txt"))
-    yield "conversations", list(read("conversations.txt"))
-    yield "other languages", list(read("prompts.others.txt"))
+    yield "pairs", list(corpus.read_lines(HELD / "pairs.en.txt"))
+    yield "conversations", list(corpus.read_lines(HELD / "conversations.en.txt"))
+    yield "other languages", list(corpus.read_lines(HELD / "prompts.others.txt"))
     yield "prompts as heard", [as_heard(one) for one in spoken]
 
 
-def table(sets: dict[str, tuple[list[Asked], list[Judged]]]) -> str:
+def table(sets: dict[str, tuple[list[Example], list[Judged]]]) -> str:
     """Return the figures of each set, and of the groups of the first."""
     lines = [
         "| | prompts | right | found | wasted | ranking | off by |",

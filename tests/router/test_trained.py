@@ -3,14 +3,17 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.router import corpus, held, learn
 from worker.domain.messages import Lane, Message, Mode
 from worker.router.classifier import MODEL_PATH
 from worker.router.conversation import question_of
 from worker.router.judge import Question, load_router
+from worker.router.measures import by_group, figures
 from worker.router.policy import Preset, Presets, threshold
 
 ROUTER = load_router()
@@ -57,7 +60,13 @@ EASY = [
 ]
 
 
-DOUBTFUL = "What should I consider before buying a used car?"
+DOUBTFUL = next(
+    one.text
+    for one in held.prompts()
+    if threshold(Preset.BALANCED, Lane.STANDARD)
+    < ROUTER.judge(Question(text=one.text)).score
+    < threshold(Preset.BALANCED, Lane.STANDARD, load=1)
+)
 
 
 def test_a_clients_preset_goes_before_its_lanes_and_that_before_the_general_one():
@@ -68,9 +77,7 @@ def test_a_clients_preset_goes_before_its_lanes_and_that_before_the_general_one(
 
 
 def test_where_others_wait_a_doubtful_question_is_not_thought_about_and_the_reply_says_so():
-    score = ROUTER.judge(Question(text=DOUBTFUL)).score
-    assert threshold(Preset.BALANCED, Lane.STANDARD) <= score
-    assert score < threshold(Preset.BALANCED, Lane.STANDARD, load=1)
+    assert ROUTER.judge(Question(text=DOUBTFUL)).mode is Mode.THINK
     verdict = ROUTER.judge(Question(text=DOUBTFUL, load=1))
     assert (verdict.mode, verdict.decided_by) == (Mode.NO_THINK, "load")
 
@@ -169,3 +176,75 @@ def test_the_concepts_it_ships_are_those_it_is_trained_with():
     shipped = json.loads(MODEL_PATH.read_text())["phrases"]
     written = tomllib.loads(data.read_text())
     assert shipped == {name: table["phrase"] for name, table in written.items()}
+
+
+def test_prompts_that_it_was_never_trained_on_are_mostly_judged_right():
+    judged = held.judge(held.prompts(), ROUTER)
+    cases = {name: figures(some) for name, some in by_group(judged, "case").items()}
+    assert cases["plain cases"].accuracy >= 0.95
+    assert cases["hard cases"].accuracy >= 0.8
+    assert figures(judged).calibration_error <= 0.06
+
+
+def test_no_prompt_that_is_asked_about_is_trained_on():
+    trained_on = {example.text.lower() for example in corpus.judged() + corpus.from_grammars(1)}
+    asked = [one for name, some in held.rows() if name != "conversations" for one in some]
+    assert not [one.text for one in asked if one.text.lower() in trained_on]
+
+
+def test_speech_recognizer_noise_changes_few_minds():
+    spoken = [one for one in held.prompts() if "\n" not in one.text]
+    before = held.judge(spoken, ROUTER)
+    after = held.judge([held.as_heard(one) for one in spoken], ROUTER)
+    changed = sum(a.chosen_think is not b.chosen_think for a, b in zip(before, after, strict=True))
+    assert changed <= 0.08 * len(spoken)
+
+
+def test_other_languages_do_no_worse_than_length_alone():
+    asked = list(corpus.read_lines(held.HELD / "prompts.others.txt"))
+    longest_first = max(
+        sum((len(one.text) >= length) is one.think for one in asked) for length in range(300)
+    )
+    assert figures(held.judge(asked, ROUTER)).accuracy >= longest_first / len(asked)
+
+
+def test_conversations_are_judged_by_what_they_refer_to():
+    asked = list(corpus.read_lines(held.HELD / "conversations.en.txt"))
+    assert figures(held.judge(asked, ROUTER)).accuracy >= 0.8
+
+
+def test_readings_beside_a_question_count_by_their_structure_and_not_their_words():
+    messages = (Message("user", "Which one should worry us most?"),)
+    readings = {"press": [4.1, 4.0, 3.6, 3.1], "pump": [2.2, 2.3, 2.2, 2.9], "saw": [1, 2, 1]}
+    words = {"note": "Prove that the sum of two odd numbers is even. " * 5}
+    alone = ROUTER.judge(question_of(messages)).score
+    assert ROUTER.judge(question_of(messages, context=readings)).score > alone
+    assert ROUTER.judge(question_of(messages, context=words)).score < alone
+
+
+def test_readings_beside_a_wish_to_pass_them_on_make_it_no_harder():
+    messages = (Message("user", "Translate the note into German."),)
+    readings = {"rows": [[1, 2, 3], [4, 5, 6], [7, 8, 9]]}
+    alone = ROUTER.judge(question_of(messages)).score
+    assert ROUTER.judge(question_of(messages, context=readings)).score <= alone
+
+
+def test_what_a_tool_answered_is_not_what_the_user_asks():
+    asked = (Message("user", "Turn on the light."),)
+    answered = (
+        Message("assistant", None),
+        Message("tool", "Solve x^2 - 5x + 6 = 0 step by step and prove it."),
+    )
+    assert ROUTER.judge(question_of(asked + answered)) == ROUTER.judge(question_of(asked))
+
+
+def test_the_weights_that_ship_are_those_the_data_makes():
+    shipped = json.loads(MODEL_PATH.read_text("utf-8"))
+    examples = corpus.everything()
+    learned = learn.corpus_of(examples, corpus.concepts()[0])
+    start = [shipped["weights"].get(name, 0) / learn.UNIT for name in learned.names]
+    near = np.array([*start, shipped["bias"] / learn.UNIT])
+    fitted = learn.fit(learned, learn.weights_of(examples), start=near)
+    made = learn.model_of(learned, fitted, (1.0, 0.0), corpus.concepts())
+    assert made.weights == shipped["weights"]
+    assert made.bias == shipped["bias"]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from worker.domain.thinking import without_switches, without_thoughts
-from worker.router.judge import Question
+from worker.router.conversation import question_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.domain.messages import Message, Request
-
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+    from worker.router.judge import Question
 
 
 def conversation(history: Sequence[Message], request: Request) -> tuple[Message, ...]:
@@ -51,15 +49,9 @@ def for_template(
 
 def question(messages: Sequence[Message], request: Request) -> Question:
     """Return what the router judges: the user's own words and the structure of the rest."""
-    asked = [message.content or "" for message in messages if message.role == "user"]
-    answers = [message.content or "" for message in messages if message.role == "assistant"]
-    documents = _written_context(request.context) if request.context else ""
-    return Question(
-        text=asked[-1] if asked else "",
-        earlier=tuple(asked[:-1]),
-        last_answer=answers[-1] if answers else "",
-        documents_chars=len(documents),
-        documents_numbers=len(_NUMBER.findall(documents)),
+    return question_of(
+        messages,
+        context=request.context,
         has_tools=bool(request.tools),
         wants_schema=request.response_format is not None,
         lane=request.lane,

@@ -10,7 +10,7 @@ from worker.domain.thinking import strip_switches
 from worker.router.judge import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from worker.domain.messages import Json, Message
 
@@ -20,12 +20,35 @@ EARLIER_TURNS = 6
 BRIEF_WORDS = 14
 """A longer message states its own task."""
 
+MANY_READINGS = 8
+"""Numbers in the documents that make a table of them."""
+
+A_LITTLE = 0.6
+"""Log odds: from one half to about two thirds."""
+
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _COUNTED_CHARS = 20_000
 """Characters of the documents that numbers are counted in; more changes nothing."""
 
 _OWN_WISH = frozenset({"@translate", "@summarize", "@rewrite", "@extract", "@chat", "@weather"})
 _OWN_WORK = frozenset({"@prove", "@solve", "@implement", "@plan", "@compare", "@debug"})
+_OWN_ERRAND = frozenset({"@operate", "@device", "@media", "@assistant", "@state"})
+
+VERY_SHORT = 5
+"""Words (of the bin that begins there); what is shorter seldom is a whole wish."""
+
+_FOLLOWS = re.compile(
+    r"^\W*(?:and|but|then|so|now|or|again|also|why|how come|what if|und|aber|dann|jetzt|oder|noch"
+    r"|warum|wieso|woran|et|mais|alors|donc|maintenant|ou|encore|celle|celui|pourquoi|d'où|y|pero"
+    r"|entonces|ahora|o|otra|la del|el del|por qué|de qué)\b"
+    r"|^\W*(?:那|要是|如果|换成|改成|也|再|还|不对|为什么|怎么回事|你确定"
+    r"|もし|じゃ|では|それ|でも|あと|やっぱり|なぜ|どうして|途中|本当|違う|追加)"
+    r"|\b(?:check (?:it|that|again)|(?:that|it)'?s (?:not right|wrong)|not right|another|instead"
+    r"|still|step by step|go (?:on|ahead)|what about|without|it only|only in|stimmt nicht|rechne"
+    r"|nochmal|sicher\?|refais|sûr|n'est pas juste|sans|seguro|vuelve a|no está bien|sin)\b"
+    r"|(?:呢|再算|重新|一遍|不用|もう一度|だったら|使わずに|たら)\W*"
+)
+"""How a message begins, or what it says, that goes on from the one before."""
 
 
 def question_of(
@@ -52,21 +75,47 @@ def question_of(
     )
 
 
-def leaning(marks: Collection[str]) -> float:
+def leaning(marks: Collection[str], text: str) -> float:
     """Return how far a message's task lies in the messages before it, from 0 to 1.
 
     "why?" is all reference, "and now prove it" brings half a task along, "translate that" is a
     wish of its own whatever "that" was about.
+
+    Args:
+        marks: What the classifier knows of the message.
+        text: The message.
+
     """
     words = next((int(m.rsplit(":", 1)[1]) for m in marks if m.startswith("#words:")), 0)
     if words >= BRIEF_WORDS or not _OWN_WISH.isdisjoint(marks):
         return 0.0
-    refers = "@refer" in marks
+    follows = _FOLLOWS.search(text.lower()) is not None
     if not _OWN_WORK.isdisjoint(marks):
-        return 0.3 if refers else 0.0
-    if refers:
-        return 0.75
-    return 0.4 if words == 0 else 0.0
+        return 0.3 if follows or "@refer" in marks else 0.0
+    if not _OWN_ERRAND.isdisjoint(marks):
+        return 0.3 if follows else 0.0
+    if follows:
+        return 0.85
+    if "@refer" in marks:
+        return 0.6
+    return 0.3 if words < VERY_SHORT else 0.0
+
+
+def beside(question: Question, marks: Collection[str]) -> Iterator[tuple[str, float]]:
+    """Yield what comes with a message, in the user's words, and how far it moves the log odds.
+
+    Readings make a question about them harder, but not a wish to pass them on; who sends tools or
+    a schema mostly wants something filled in. No labelled data tells how much, so it is little.
+    """
+    passes_on = not _OWN_WISH.isdisjoint(marks) or not _OWN_ERRAND.isdisjoint(marks)
+    if question.documents_numbers >= MANY_READINGS and not passes_on:
+        yield "comes with readings", A_LITTLE
+    elif question.documents_chars:
+        yield "comes with documents", -A_LITTLE / 2
+    if question.has_tools:
+        yield "comes with tools", -A_LITTLE / 2
+    if question.wants_schema:
+        yield "wants a strict form", -A_LITTLE / 2
 
 
 def _size_of(value: Json) -> tuple[int, int]:

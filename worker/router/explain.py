@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,11 +10,11 @@ if TYPE_CHECKING:
 SHOWN = 8
 """Features listed in a verdict: as many as fit a screen and a head."""
 
-READ = 14
-"""Marks looked at on either side."""
+QUOTED = "“"
+"""What a word begins with, which speaks for itself."""
 
-FAINT = 12
-"""Weights below this many units, an eighth of log odds, explain nothing."""
+FAINT = 16
+"""Weights below this many units, a tenth of calibrated log odds, explain nothing."""
 
 NAMED = 2
 """Features named in the one sentence."""
@@ -29,7 +28,6 @@ SITE = "is like what was judged here before"
 _FORM = {
     "#code": "contains code",
     "#rows": "contains a table",
-    "#fence": "contains code",
     "#arithmetic": "contains a calculation",
     "#setting": "gives a time or a setting",
     "#money": "gives a price",
@@ -38,10 +36,13 @@ _FORM = {
     "#options": "gives answers to choose from",
     "#asks": "ends with a question",
     "#asked": "contains a question",
+    "#asks&0": "asks, without numbers",
+    "#asks&1": "asks, with a number",
+    "#asks&2": "asks, with numbers",
+    "#says&0": "states or wishes, without numbers",
+    "#says&1": "states or wishes, with a number",
+    "#says&2": "states or wishes, with numbers",
     "#material": "comes with a text to work on",
-    "#documents": "comes with documents",
-    "#readings": "comes with readings",
-    "#schema": "wants a strict form",
 }
 _SIZES = {
     "#words": ((3, "is very short"), (13, "is short"), (36, "is of some length"), (101, "is long")),
@@ -70,12 +71,24 @@ def in_words(
         per_log_odds: Units of weight to one of calibrated log odds.
 
     """
-    ranked = sorted([(w, mark) for mark, w in weighed.items() if w >= FAINT or w <= -FAINT])
-    summed: defaultdict[str, int] = defaultdict(int)
-    for weight, mark in ranked[:READ] + ranked[max(READ, len(ranked) - READ) :]:
-        summed[phrases.get(mark) or _phrase(mark)] += weight
-    spoken = sorted([(-abs(w), phrase, w) for phrase, w in summed.items()])
-    return tuple([(phrase, round(w / per_log_odds, 2)) for _, phrase, w in spoken[:SHOWN] if w])
+    summed: dict[str, int] = {}
+    for mark, weight in weighed.items():
+        if weight >= FAINT or weight <= -FAINT:
+            said = phrases.get(mark) or QUOTED + (
+                mark[1:] if mark[0] in "^$" and mark[1:] else mark
+            )
+            summed[said] = summed.get(said, 0) + weight
+    strongest = sorted([(-abs(weight), said) for said, weight in summed.items()])[:SHOWN]
+    return tuple(
+        [
+            (
+                f"says {said.replace('*', '…')}”" if said[0] == QUOTED else said,
+                round(summed[said] / per_log_odds, 2),
+            )
+            for strength, said in strongest
+            if strength
+        ]
+    )
 
 
 def with_feature(
@@ -89,18 +102,24 @@ def with_feature(
 def phrases_of(marks: Iterable[str], concepts: Mapping[str, str]) -> dict[str, str]:
     """Return the user's words for each mark of concept or form; a word speaks for itself."""
     return {
-        mark: _of_form(bare) or concepts[bare[1:].split("~")[0]]
+        mark: _of_concepts(bare, concepts) if bare[0] == "@" else _of_form(bare)
         for mark in marks
         for bare in [mark[1:] if mark[:2] in ("^@", "$@") else mark]
         if len(bare) > 1 and bare[0] in "@#"
     }
 
 
-def _of_form(mark: str) -> str | None:
-    """Return the user's words for a trait of form, None for a concept."""
+def _of_concepts(mark: str, concepts: Mapping[str, str]) -> str:
+    """Return the user's words for one concept, or two that come together."""
+    names = mark[1:].split("~", maxsplit=1)[0].split("&", maxsplit=1)[0].split("+")
+    return " and ".join([concepts[name] for name in names])
+
+
+def _of_form(mark: str) -> str:
+    """Return the user's words for a trait of form."""
     trait, _, begins = mark.partition(":")
     if trait not in _SIZES:
-        return _FORM.get(trait)
+        return _FORM[trait]
     return next((words for end, words in _SIZES[trait] if int(begins) < end), _LARGEST[trait])
 
 
@@ -112,8 +131,3 @@ def sentence(features: Sequence[tuple[str, float]], *, thinks: bool) -> str:
     if not speaking:
         return f"{opening}: nothing in the message speaks strongly for either."
     return f"{opening}: the message {' and '.join(speaking[:NAMED])}."
-
-
-def _phrase(mark: str) -> str:
-    bare = mark[1:] if mark[0] in "^$" and len(mark) > 1 else mark
-    return f"says “{bare.replace('*', '…')}”"

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-HEAD_CHARS = 360
-TAIL_CHARS = 200
+HEAD_CHARS = 280
+TAIL_CHARS = 160
 """The window: as much as 2,000 characters of any language can be read of in 100 microseconds."""
 
-UNSPACED_CHARS = 180
+UNSPACED_CHARS = 150
 """Of a text without blanks, each gram is a look-up, so less of it is read, half from each end."""
 
 LONGEST_WISH = 160
@@ -35,6 +35,9 @@ BYTES_OF_UNSPACED_WORD = 4
 
 STEM = 6
 """Letters of a stem: enough to tell families of words apart, few enough to join them."""
+
+MOST_NAMED = 7
+"""Concepts that are looked at in pairs; a text that names more of them is a text, not a wish."""
 
 MANY_OPTIONS = 3
 """Lettered answers that make a multiple choice."""
@@ -52,6 +55,9 @@ _LETTERS = bytes(c if c not in _ASCII or chr(c).isalpha() else 0x20 for c in ran
 _DIGITS = bytes(c if chr(c).isdigit() and c in _ASCII else 0x20 for c in range(256))
 """Tables for `bytes.translate`, ten times as quick as a regular expression: all else is blank."""
 _WIDE_SIGNS = "¿¡«»“”„‘’…–—°€£²³×÷√"
+_SIGNS = dict.fromkeys(map(ord, "@#^$~"), " ")
+"""What a mark begins with is no part of a gram."""
+
 _STOP = re.compile(r"[.!?…]+[\s\"'”)]+|[。！？\n]+")
 _STOPS = (". ", "? ", "! ", "\n", "。", "？", "！")
 _PAYLOAD_START = re.compile(r"[:：\n\"“「『«„]")
@@ -67,7 +73,7 @@ _OPTION_B = ("b)", "b.", "b、", "b．", "b：", "b:", "b）")
 _OPTION = re.compile(r"(?:^|[\s(（])[a-e][.)、．:：）]", re.MULTILINE)
 _OPERATORS = ("+", "*", "=", "^", "<", ">", "×", "÷", " - ", " / ")
 _VARIABLES = frozenset({"x", "y", "z", "n", "k", "f"})
-_CODE_HINTS = ("(", "{", "=", ";", "->", "select ", "import ", "```")
+_CODE_HINTS = ("(", "{", "=", ";\n", "->", "select ", "import ", "```")
 _CODE_SIGNS = (
     "def ", "return ", "import ", "#include", "=>", "->", "==", "!=", "()", "print(", "for (",
     "if (", "{\n", ";\n", "</", "```", "];", ");", "]:", "):", "self.", "function(", " = ", "+= ",
@@ -116,10 +122,24 @@ def read(text: str, concepts: Mapping[str, str]) -> set[str]:
         structure.append("#material")
     else:
         marks = opening | closing | _lexical(view, words, concepts)
-    scale = _scale(structure[0])
-    marks.update([f"{mark}~{scale}" for mark in marks if mark[0] == "@"])
+    marks.update(_together(marks, structure))
     marks.update(structure)
     return marks
+
+
+def _together(marks: set[str], structure: list[str]) -> list[str]:
+    """Return what is more together than apart: a concept and the size, numbers, other concepts."""
+    size, few = "~" + _scale(structure[0]), structure[1][-1]
+    few = "&" + few if few in "01" else "&2"
+    named = [mark for mark in marks if mark[0] == "@"]
+    found = [mark + size for mark in named]
+    found += [mark + few for mark in marks if mark[:2] == "^@"]
+    found.append(("#asks" if "#asks" in structure else "#says") + few)
+    if 1 < len(named) <= MOST_NAMED:
+        named.sort()
+        bare = ["+" + mark[1:] for mark in named]
+        found += [one + other for at, one in enumerate(named) for other in bare[:at]]
+    return found
 
 
 def _treats_material(marks: set[str], sign: str) -> bool:
@@ -182,6 +202,7 @@ def _grams(view: str, words: list[str]) -> set[str]:
     if not view.isascii() and _UNSPACED.search(view):
         if len(view) > UNSPACED_CHARS:
             view = view[: UNSPACED_CHARS // 2] + view[-UNSPACED_CHARS // 2 :]
+        view = view.translate(_SIGNS)
         pairs = list(map(add, view, view[1:]))
         grams.update(view)
         grams.update(pairs)

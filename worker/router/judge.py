@@ -33,6 +33,12 @@ class Question(Struct, frozen=True, kw_only=True):
     preset: Preset | None = None
     load: float = 0.0
 
+    @property
+    def brings_more(self) -> bool:
+        """Whether there is more than messages to go by."""
+        documents = self.documents_chars or self.documents_numbers
+        return bool(documents or self.has_tools or self.wants_schema)
+
 
 class Verdict(Struct, frozen=True, kw_only=True):
     """A judged question.

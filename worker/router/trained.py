@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from worker.domain.messages import Mode
 from worker.router import explain, policy, rules
 from worker.router.classifier import probability
-from worker.router.conversation import leaning
+from worker.router.conversation import beside, leaning
 from worker.router.features import read
 from worker.router.judge import Verdict
 
@@ -22,8 +22,11 @@ Features: TypeAlias = tuple[tuple[str, float], ...]
 TURNS_BACK = 4
 """How many earlier messages a chain of "and now …" is followed back."""
 
-SMALLEST_SHARE = 0.05
-"""Of a reference; what is left of it further back changes nothing."""
+HALF = 0.5
+"""Of a message's task; one that brings more of it along is what the others refer to."""
+
+AND_THEN = ". "
+"""Between messages that are read as one."""
 
 BUSY = "Thinking might pay, but others are waiting."
 
@@ -65,6 +68,8 @@ class TrainedRouter:
         features = explain.in_words(weighed, self._phrases, per_log_odds=self._per_log_odds)
         if question.earlier:
             log_odds, features = self._in_conversation(question, weighed, log_odds, features)
+        if question.brings_more:
+            log_odds, features = _with_what_comes_along(question, weighed, log_odds, features)
         if self._site is not None:
             log_odds, features = self._at_this_site(self._site, question, log_odds, features)
         score = round(probability(log_odds), 4)
@@ -81,18 +86,17 @@ class TrainedRouter:
     def _in_conversation(
         self, question: Question, weighed: Weighed, log_odds: float, features: Features
     ) -> tuple[float, Features]:
-        """Move a message's log odds toward those of what it refers to."""
-        share = leaning(weighed)
-        moved = 0.0
-        for text in reversed(question.earlier[-TURNS_BACK:]):
-            if share < SMALLEST_SHARE:
-                break
-            topic = self._classifier.weigh(text)
-            own = leaning(topic)
-            moved += share * (1 - own) * (self._classifier.log_odds(topic) - log_odds)
-            share *= own
-        if not moved:
+        """Move a message's log odds toward those of it and what it refers to, read as one."""
+        share = leaning(weighed, question.text)
+        if not share:
             return log_odds, features
+        read_on = [question.text]
+        for text in reversed(question.earlier[-TURNS_BACK:]):
+            read_on.insert(0, text)
+            if leaning(self._classifier.weigh(text), text) < HALF:
+                break
+        together = self._classifier.weigh(AND_THEN.join(read_on))
+        moved = share * (self._classifier.log_odds(together) - log_odds)
         return log_odds + moved, explain.with_feature(features, explain.REFERENCE, moved)
 
     def marks(self, question: Question) -> set[str]:
@@ -104,3 +108,13 @@ class TrainedRouter:
     ) -> tuple[float, Features]:
         moved = site.correction(self.marks(question))
         return log_odds + moved, explain.with_feature(features, explain.SITE, moved)
+
+
+def _with_what_comes_along(
+    question: Question, weighed: Weighed, log_odds: float, features: Features
+) -> tuple[float, Features]:
+    """Move the log odds by the structure of what comes with the message, whatever its words say."""
+    for phrase, moved in beside(question, weighed):
+        log_odds += moved
+        features = explain.with_feature(features, phrase, moved)
+    return log_odds, features
