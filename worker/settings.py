@@ -24,6 +24,7 @@ from worker.settings_sections import (
     JournalKeeping,
     Log,
     Model,
+    Models,
     RequestLimits,
     Shutdown,
     Thinking,
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     topics: TopicNames = TopicNames()
     worker: Worker = Field(default_factory=Worker)
     model: Model = Model()
+    models: Models = Models()
     engine: Engine = Engine()
     thinking: Thinking = Thinking()
     intents: Intents = Intents()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from worker.domain.catalogue import DEFAULT
 from worker.domain.errors import ThinkqError
 from worker.domain.policy import check_name, check_root
 
@@ -173,6 +174,58 @@ class PinnedPrompt(_Section):
         return self
 
 
+class FurtherModel(Model):
+    """One more model, by the name that requests call it."""
+
+    name: str = Field(description="A hub name, a directory, or embedded.")
+    pinned: bool = Field(default=False, description="Load it at the start and keep it.")
+    max_rows: Positive | None = Field(
+        default=None, description="Requests that run at once; default: as the engine's."
+    )
+    memory_bytes: Positive | None = Field(
+        default=None, description="What it may use; default: its weights and models.room_bytes."
+    )
+
+
+class Models(_Section):
+    """More models beside the default one, each in an engine of its own."""
+
+    further: dict[Name, FurtherModel] = Field(
+        default_factory=dict, description="Those that are loaded when a request wants them."
+    )
+    lanes: dict[Literal["interactive", "standard", "batch"], str] = Field(
+        default_factory=dict, description="The model of a lane; default: the default one."
+    )
+    idle_s: Seconds = Field(
+        default=600, description="Seconds without a request before such a model is unloaded."
+    )
+    turn_s: Seconds = Field(
+        default=10,
+        description="Seconds that a request waits for a model that there is no memory for before "
+        "another one is stopped for it.",
+    )
+    memory_bytes: Positive | None = Field(
+        default=None,
+        description="What they may take together, of engine.memory_bytes; the rest is the default "
+        "model's. Default: a third.",
+    )
+    room_bytes: int = Field(
+        default=512 * 1024**2,
+        ge=0,
+        description="For the caches and steps of each, beside its weights.",
+    )
+
+    @model_validator(mode="after")
+    def _lanes_have_models(self) -> Models:
+        known = (DEFAULT, *self.further)
+        if DEFAULT in self.further:
+            raise ValueError(f"further.{DEFAULT}: that is what the model of [model] is called")
+        for lane, name in self.lanes.items():
+            if name not in known:
+                raise ValueError(f"lanes.{lane}: expected one of {', '.join(known)}, got {name!r}")
+        return self
+
+
 class Engine(_Section):
     """The engine's process."""
 
@@ -286,6 +339,9 @@ class Quota(_Section):
     )
     tools: tuple[str, ...] | None = Field(
         default=None, description="Functions that it may declare, as patterns with `*`."
+    )
+    models: tuple[str, ...] | None = Field(
+        default=None, description="Models that it may use, as patterns with `*`."
     )
 
 

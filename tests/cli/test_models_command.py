@@ -95,3 +95,10 @@ def test_a_name_that_no_hub_has_is_one_sentence(models):
     done = models("pull", "../etc/passwd")
     assert done.returncode == 4
     assert "is not a model's name" in done.stderr
+
+
+def test_list_says_which_setting_names_a_model(pulled, tmp_path):
+    settings = tmp_path / "thinkq.toml"
+    settings.write_text('[models.further.small]\nname = "owner/model"\n')
+    (line,) = pulled("list", "--json", "--config", str(settings)).stdout.splitlines()
+    assert json.loads(line)["setting"] == "models.further.small"

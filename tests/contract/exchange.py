@@ -203,13 +203,16 @@ def add_to_topics(daemon, line):
     return daemon
 
 
-def children_of(process_id):
-    """Return the process ids of a process's children."""
+def children_of(process_id, *, with_command=False):
+    """Return the process ids of a process's children, and what they were started with if wanted."""
     listed = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
     ).stdout
     rows = (line.split(maxsplit=2) for line in listed.splitlines())
-    return [int(pid) for pid, parent, *command in rows if int(parent) == process_id and command]
+    children = [
+        (int(row[0]), row[2]) for row in rows if len(row) == 3 and int(row[1]) == process_id
+    ]
+    return children if with_command else [pid for pid, _ in children]
 
 
 def kill_engine(daemon, number=signal.SIGKILL):

@@ -1,7 +1,7 @@
 """What measured speeds promise about deadlines."""
 
 from worker.domain.messages import Mode
-from worker.scheduler.speeds import Speeds, fit, mode_that_fits
+from worker.scheduler.speeds import Measured, Speeds, fit, mode_that_fits
 
 
 def measured(*, prefill=100.0, decode=10.0):
@@ -40,3 +40,28 @@ def test_one_token_of_prefill_says_nothing_of_its_speed():
     speeds = Speeds()
     speeds.note_step(1, 1.0, rows=0, decode_s=0.0)
     assert speeds.prefill_tokens_per_s is None
+
+
+def test_speeds_are_kept_for_each_number_of_rows():
+    speeds = Speeds()
+    speeds.note_step(0, 0.0, rows=1, decode_s=0.1)
+    speeds.note_step(0, 0.0, rows=16, decode_s=0.5)
+    assert (speeds.at(1), speeds.at(16)) == (10.0, 2.0)
+    assert (speeds.at(2), speeds.at(12)) == (10.0, 2.0)
+
+
+def test_a_deadline_counts_the_rows_that_run_beside():
+    speeds = Speeds()
+    speeds.note_step(100, 1.0, rows=1, decode_s=0.1)
+    speeds.note_step(0, 0.0, rows=16, decode_s=0.5)
+    alone = fit(speeds, characters=300, left_s=60.0, rows=1).thought_tokens
+    among_many = fit(speeds, characters=300, left_s=60.0, rows=16).thought_tokens
+    assert among_many < alone
+
+
+def test_what_was_measured_of_other_weights_is_forgotten():
+    speeds = Speeds(Measured(fingerprint="old", row_tokens_per_s={1: 10.0}, load_s=3.0))
+    speeds.begin("old")
+    assert speeds.at(1) == 10.0
+    speeds.begin("new")
+    assert (speeds.at(1), speeds.load_s) == (None, None)

@@ -16,7 +16,7 @@ class Broker:
 
     def send(self, *names):
         for name in names:
-            self.window.ack(Incoming(name, b""))
+            self.window.ack(Incoming(topic=name, payload=b""))
 
 
 @pytest.fixture

@@ -40,6 +40,9 @@ def ask(
     lane: Annotated[
         str | None, typer.Option(help="interactive, standard or batch.")
     ] = "interactive",
+    model: Annotated[
+        str | None, typer.Option(help="Which of the worker's models; default: its lane's.")
+    ] = None,
     budget: Annotated[int | None, typer.Option(help="At most so many tokens of thought.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="At most so many tokens in all.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the final reply.")] = 300.0,
@@ -53,6 +56,7 @@ def ask(
     """
     fields = _fields(think=think, no_think=no_think, lane=lane)
     fields |= {"session": session, "thinking_budget": budget, "max_tokens": max_tokens}
+    fields["model"] = model
     if json_schema is not None:
         schema = _schema(json_schema)
         fields["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}

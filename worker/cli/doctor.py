@@ -53,6 +53,9 @@ def _checks(config: ConfigFile) -> Iterator[Finding]:
     yield ok("settings", "fine; `thinkq config show` prints them")
     yield from machine.data_folder(settings.data_dir)
     yield from model.model(settings.model.name, settings.model.path, settings.data_dir)
+    for name, further in settings.models.further.items():
+        for found in model.model(further.name, further.path, settings.data_dir):
+            yield msgspec.structs.replace(found, check=f"model {name}")
     yield from machine.blas()
     yield from broker.broker(settings)
     yield from sockets.connections(settings)

@@ -71,8 +71,12 @@ def list_models(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each.")] = False,
 ) -> None:
-    """Show which models are here, how large, and where they came from."""
-    for model in hub.installed(load(config).data_dir):
+    """Show which models are here, how large, from where, and which setting names them."""
+    settings = load(config)
+    uses = {model.name: f"models.further.{key}" for key, model in settings.models.further.items()}
+    uses[settings.model.name] = "model"
+    for model in hub.installed(settings.data_dir):
+        use = uses.get(model.name) or (uses.get(_EMBEDDED) if _is_embedded(model.name) else None)
         if as_json:
             line = {
                 "name": model.name,
@@ -80,11 +84,13 @@ def list_models(
                 "bytes": model.bytes,
                 "origin": model.origin,
                 "revision": model.revision,
+                "setting": use,
             }
             typer.echo(json.dumps(line))
         else:
             origin = f"{model.origin}@{model.revision[:12]}" if model.origin else "not pinned"
-            typer.echo(f"{model.name:<36}{model.bytes / 2**20:>8.0f} MiB  {origin}")
+            used = f"  [{use}]" if use else ""
+            typer.echo(f"{model.name:<36}{model.bytes / 2**20:>8.0f} MiB  {origin}{used}")
 
 
 @app.command()

@@ -10,6 +10,7 @@ import typer
 
 from worker.cli.options import ConfigFile, broker_settings
 from worker.daemon.daemon import Daemon
+from worker.engine import hub
 from worker.observe import logs
 from worker.settings import Settings, load
 from worker.transport.embedded import EmbeddedBroker
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from worker.transport.embedded import BoundBroker
 
 _EMBEDDED = "embedded"
-_STUB = "stub"
 
 
 def run(
@@ -85,15 +85,7 @@ def model_path(settings: Settings) -> str:
         ModelError: It is not on this machine.
 
     """
-    if settings.model.name == _STUB:
-        return ""
-    from worker.engine import hub  # noqa: PLC0415 - a stub needs none of it
-
-    name = settings.model.name
-    if settings.model.path is None and name in {_EMBEDDED, hub.EMBEDDED_NAME}:
-        # The first time, the engine converts it; until then its folder is not there.
-        return str(hub.model_folder(hub.EMBEDDED_NAME, settings.data_dir))
-    return str(hub.resolve(name, settings.model.path, settings.data_dir))
+    return hub.locate(settings.model.name, settings.model.path, settings.data_dir)
 
 
 def _say_how_to_go_on(bound: BoundBroker) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from worker.daemon.choice import Choice
     from worker.daemon.job import Job
     from worker.daemon.jobs import Jobs
+    from worker.daemon.serving import Serving
     from worker.domain.messages import Json, Reply, Request
     from worker.domain.session import Session
     from worker.engine.supervisor import Engine
@@ -85,7 +86,7 @@ class ReadingAhead:
         else:
             return
         name = "" if session is None else session.name
-        self._read(request, messages, name, kind="history")
+        self._read(request, messages, name, at=self._jobs.server_of(job), kind="history")
 
     async def prewarm(self, about: Request) -> None:
         """Have read what a client says it will go on with.
@@ -102,12 +103,16 @@ class ReadingAhead:
         if about.session is not None:
             existing = await self._journal.session(about.session)
             history = open_session(existing, about.session, about.client).messages
-        self._read(about, conversation(history, about), about.session or "", kind="prewarm")
+        serving = self._jobs.serving_of(about)
+        # Who speaks now will want an answer in a moment, so its model is fetched too.
+        serving.wake()
+        messages = conversation(history, about)
+        self._read(about, messages, about.session or "", at=serving, kind="prewarm")
 
     def _read(
-        self, request: Request, messages: Sequence[Message], name: str, *, kind: Kind
+        self, request: Request, messages: Sequence[Message], name: str, *, at: Serving, kind: Kind
     ) -> None:
-        engine = self._jobs.serving_of(request).ready_engine()
+        engine = at.ready_engine()
         if engine is None:
             return
         tools = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from worker.daemon import conversation
@@ -32,6 +33,17 @@ _BALANCED = Presets()
 _ESCALATION_SHARE = 0.25
 _NO_RULES = ToolRules()
 _URGENCY = {Lane.BATCH: PATIENT, Lane.STANDARD: 1, Lane.INTERACTIVE: HURRIED}
+
+
+class At(Struct, frozen=True):
+    """The model that a job runs on: how fast it was, what it is, how many rows run, this one too.
+
+    `model` is None until it has been loaded once.
+    """
+
+    speeds: Speeds
+    model: ModelInfo | None = None
+    rows: int = 1
 
 
 class Choice:
@@ -86,16 +98,13 @@ class Choice:
         self._default_mode = default_mode
         self._budget_tokens = budget_tokens
 
-    def submission(
-        self, job: Job, now: float, speeds: Speeds, model: ModelInfo | None = None
-    ) -> Submit:
+    def submission(self, job: Job, now: float, at: At) -> Submit:
         """Return what the engine shall run for a job; the mode, once chosen, stays.
 
         Args:
             job: Its session must have been read.
             now: On the monotonic clock, in seconds.
-            speeds: What the engine has managed lately.
-            model: What it has loaded.
+            at: The model that it runs on.
 
         """
         request = job.request
@@ -104,11 +113,11 @@ class Choice:
             return job.summary.submission(job, quota.context_tokens, _URGENCY[request.lane])
         history = job.session.messages if job.session else ()
         messages = conversation.conversation(history, request)
-        thought_tokens = _time_for_a_thought(job, messages, now, speeds)
+        thought_tokens = _time_for_a_thought(job, messages, now, at)
         if job.mode is None:
             self._choose(job, messages, thought_tokens)
         assert job.mode is not None
-        doubt = self._doubt(job, thought_tokens, model)
+        doubt = self._doubt(job, thought_tokens, at.model)
         if thought_tokens is not None:
             # A thought that was asked for is shortened to fit, never left out.
             thought_tokens = max(thought_tokens, _MIN_THOUGHT_TOKENS)
@@ -176,14 +185,13 @@ class Choice:
             job.route = Route("deadline", reason, decision.route.score)
 
 
-def _time_for_a_thought(
-    job: Job, messages: Sequence[Message], now: float, speeds: Speeds
-) -> int | None:
+def _time_for_a_thought(job: Job, messages: Sequence[Message], now: float, at: At) -> int | None:
     """Return how many tokens of thought the deadline leaves, None without a deadline."""
     if job.deadline is None:
         return None
     length = conversation.characters(messages, job.request.context)
-    return fit(speeds, characters=length, left_s=job.deadline - now).thought_tokens
+    left_s = job.deadline - now
+    return fit(at.speeds, characters=length, left_s=left_s, rows=at.rows).thought_tokens
 
 
 def _session_of(request: Request) -> str | None:

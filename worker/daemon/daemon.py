@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
+from worker.daemon import models, remembered
 from worker.daemon.access import DAY_S, Access
 from worker.daemon.ahead import ReadingAhead
 from worker.daemon.choice import Choice
@@ -25,10 +26,8 @@ from worker.daemon.intake import Intake
 from worker.daemon.jobs import Jobs
 from worker.daemon.live import Live
 from worker.daemon.outcome import Outcome
-from worker.daemon.parking import Parking
 from worker.daemon.parts import (
     broker_options,
-    engine_options,
     group,
     presets,
     router,
@@ -37,15 +36,11 @@ from worker.daemon.parts import (
 )
 from worker.daemon.preparing import Preparing
 from worker.daemon.room import Room
-from worker.daemon.serving import Serving
 from worker.daemon.streams import Streams
 from worker.domain.policy import Limits
-from worker.engine.supervisor import Engine
 from worker.journal.storage import FILE_NAME
 from worker.journal.store import Journal, JournalError
 from worker.observe import presence
-from worker.scheduler.lanes import Lanes
-from worker.scheduler.speeds import Speeds
 from worker.settings_sources import SettingsError
 from worker.transport import codec
 from worker.transport.connection import Connection
@@ -56,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from worker.daemon.fleet import Group
+    from worker.domain.messages import Request
     from worker.settings import Settings
     from worker.transport.connection import State
     from worker.transport.packets import Incoming, Outgoing
@@ -121,9 +117,7 @@ class Daemon:
             birth=self._birth,
             will=self._status_message("offline", "the connection was lost"),
         )
-        self._window = Window(
-            self._connection.ack, is_short=lambda: self._serving.is_short_of_memory
-        )
+        self._window = Window(self._connection.ack, is_short=lambda: self._jobs.are_short_of_memory)
         self._delivery = Delivery(
             self._connection.publish,
             self._topics,
@@ -157,31 +151,20 @@ class Daemon:
             recognizer=settings.recognizer(),
             log_content=settings.log.content,
         )
+        live = Live()
         works: dict[str, Any] = {
-            "live": Live(),
+            "live": live,
             "preparing": preparing,
             "streams": streams,
             "endings": self._endings,
             "clock": time.monotonic,
         }
-        self._serving = Serving(
-            **works,
-            speeds=Speeds(),
-            lanes=Lanes(),
-            rows=settings.engine.max_rows,
-            parking=Parking(settings.engine.max_parked),
-            on_model=self._model_loaded,
-        )
-        self._jobs = Jobs(**works, serving=self._serving)
-        self._engine = Engine(
-            engine_options(settings, model_path),
-            self._serving,
-            start_timeout_s=settings.engine.start_timeout_s,
-            step_timeout_s=settings.engine.step_timeout_s,
-            restart_delay_max_s=settings.engine.restart_backoff_max_s,
-        )
-        self._serving.engine = self._engine
-        self._serving.on_end = self._window.open
+        self._catalogue = models.catalogue(settings)
+        self._engines, servings = models.serve(settings, model_path, works, self._announce)
+        self._serving = servings[0]
+        for serving in servings:
+            serving.on_end = self._window.open
+        self._jobs = Jobs(**works, servings=servings, choose=self._model_of)
         self._endings.on_revision = self._jobs.add_revision
         if settings.thinking.counterfactuals:
             tries = Counterfactuals(
@@ -210,6 +193,7 @@ class Daemon:
             pinned=settings.pinned_prompts(),
         )
         self._endings.on_turn = self._ahead.after
+        self._engines.on_ready = self._ahead.pin
         self._intake = Intake(
             **shared,
             room=Room(
@@ -233,7 +217,7 @@ class Daemon:
             self._resume()
         if self._access.counts_tokens:
             self._access.restore(self._journal.tokens_spent(DAY_S))
-        self._engine.start()
+        self._engines.start()
         await self._connection.start()
         self._tasks = [
             asyncio.create_task(self._publish_metrics(), name="metrics"),
@@ -344,7 +328,8 @@ class Daemon:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._engine.stop()
+        await self._engines.stop()
+        self._keep_speeds()
         self._presence = "offline"
         await self._connection.stop(
             [self._status_message("offline", self._why)], timeout_s=_GOODBYE_S
@@ -371,10 +356,6 @@ class Daemon:
             self._metrics_message(),
         ]
 
-    def _model_loaded(self) -> None:
-        self._announce()
-        self._ahead.pin(self._engine)
-
     def _announce(self) -> None:
         for message in self._birth():
             self._connection.publish(message)
@@ -388,8 +369,9 @@ class Daemon:
             speeds=self._speeds(),
             cache={
                 "max_bytes": self._settings.engine.cache_bytes,
-                "pinned_bytes": self._serving.stored.pinned_bytes,
+                "pinned_bytes": models.stored(self._engines.places).pinned_bytes,
             },
+            models=[models.card(place, self._catalogue) for place in self._engines.places],
         )
 
     def _status_message(self, status: presence.Presence, why: str) -> Outgoing:
@@ -406,9 +388,17 @@ class Daemon:
     def _speeds(self) -> dict[str, float | None]:
         speeds = self._serving.speeds
         return {
-            "prefill_tokens_per_s": _rounded(speeds.prefill_tokens_per_s),
-            "row_tokens_per_s": _rounded(speeds.row_tokens_per_s),
+            "prefill_tokens_per_s": models.rounded(speeds.prefill_tokens_per_s),
+            "row_tokens_per_s": models.rounded(speeds.row_tokens_per_s),
         }
+
+    def _model_of(self, request: Request) -> str:
+        return self._catalogue.of_request(request, self._access.quota_of(request.client))
+
+    def _keep_speeds(self) -> None:
+        servings = (place.serving for place in self._engines.places)
+        measured = {serving.name: serving.speeds.measured for serving in servings}
+        remembered.write(self._settings.data_dir, measured)
 
     async def _publish_metrics(self) -> None:
         last: Outgoing | None = None
@@ -425,8 +415,8 @@ class Daemon:
             queue=self._jobs.depth(),
             running=self._jobs.running,
             rows=self._settings.engine.max_rows,
-            parked=len(self._serving.parking),
-            parked_in_all=self._serving.parking.total,
+            parked=self._jobs.parked,
+            parked_in_all=self._jobs.parked_in_all,
             accepted=self._intake.accepted,
             refused=self._intake.refused,
             answered=self._endings.answered,
@@ -434,19 +424,17 @@ class Daemon:
             tokens=self._jobs.tokens_produced,
             speeds=self._speeds(),
             memory=self._serving.memory,
-            engine_starts=self._engine.starts,
-            cache=msgspec.structs.asdict(self._serving.stored),
+            engine_starts=self._engines.starts,
+            models={place.serving.name: models.metrics(place) for place in self._engines.places},
+            cache=msgspec.structs.asdict(models.stored(self._engines.places)),
         )
         return codec.encode_retained(body, self._topics.metrics(), qos=0)
 
     async def _expire_records(self) -> None:
         while True:
             await asyncio.sleep(_EXPIRE_EVERY_S)
+            self._keep_speeds()
             try:
                 await self._journal.expire()
             except JournalError as error:
                 _log.warning("not_expired", error=str(error))
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 1)

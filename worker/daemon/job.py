@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec.structs import replace
 
+from worker.domain.catalogue import DEFAULT
 from worker.domain.messages import Kind, Lane, Mode, ReplyRoute, Request, Route, Timing
 from worker.scheduler.lanes import Waiting
 
@@ -78,6 +79,7 @@ class Job:
         self.budget_tokens: int | None = None
         self.summary: Summary | None = None
         """Where what it brought was too long to be read at once, and is summarized."""
+        self.served_by = DEFAULT
         self.model: ModelInfo | None = None
         """What answers it, once that is known."""
         self.parts: dict[Kind, list[str]] = defaultdict(list)

@@ -1,6 +1,6 @@
 """The jobs of this daemon from outside: they are added, found, stopped, drained.
 
-Each waits and runs at the model that serves it, its `Serving`; `Live` knows them all.
+Each waits and runs at the model that serves it, a `Serving`; `Live` knows them all.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Jobs:
 
     Args:
         live: Those that are live.
-        serving: The model that serves them.
+        servings: The models, the default one first.
+        choose: Says by name which model answers a request.
         preparing: Recognizes what needs no model.
         streams: Publishes what jobs say.
         endings: Ends jobs.
@@ -50,7 +51,8 @@ class Jobs:
         self,
         *,
         live: Live,
-        serving: Serving,
+        servings: Sequence[Serving],
+        choose: Callable[[Request], str],
         preparing: Preparing,
         streams: Streams,
         endings: Endings,
@@ -63,7 +65,9 @@ class Jobs:
         self._clock = clock
         self._idle = asyncio.Event()
         self._given_up = asyncio.Event()
-        self.serving = serving
+        self._servings = {serving.name: serving for serving in servings}
+        self._choose = choose
+        self.default = servings[0]
         self.idle_work: Counterfactuals | None = None
         live.on_freed = self._start_next
         live.on_task_ended = self._note_idle
@@ -100,30 +104,37 @@ class Jobs:
             left_s = max(0.0, job.deadline - self._clock())
             loop = asyncio.get_running_loop()
             job.expiry = loop.call_later(left_s, self.stop, job, "deadline")
+        try:
+            serving = self.serving_of(request)
+        except ThinkqError as error:
+            # It was taken when the settings were others.
+            self.default.fail(job, error)
+            return
+        job.served_by = serving.name
         intent = None if self._live.is_held(job) else self._preparing.intent(request)
         if intent is None:
-            self.serving.add(job)
+            serving.add(job)
         else:
-            self._live.in_background(self._answer_intent(job, intent))
+            self._live.in_background(self._answer_intent(job, intent, serving))
 
     def add_revision(self, revision: Request, of: Job) -> None:
         """Take the thought about an answer, which has been journaled."""
         self.add(revision, of.routes, of.arrived, first_row=of.row)
 
-    async def _answer_intent(self, job: Job, intent: Intent) -> None:
+    async def _answer_intent(self, job: Job, intent: Intent, serving: Serving) -> None:
         self._live.take_turn(job)
         try:
             await self._preparing.for_intent(job, intent)
         except ThinkqError as error:
-            self.serving.fail(job, error)
+            serving.fail(job, error)
         except JournalError as error:
             _log.warning("journal_failed", error=str(error))
-            self.serving.wait_again(job)
-            self.serving.start_next()
+            serving.wait_again(job)
+            serving.start_next()
         else:
             self._streams.text(job, Kind.ANSWER, intent.json)
             done = Done(row=job.row, finish_reason="stop", prompt_tokens=0)
-            self.serving.end(job, self._endings.done(job, done))
+            serving.end(job, self._endings.done(job, done))
 
     def join(self, request: Request) -> None:
         """Let a duplicate hear what its live job says, and get its reply."""
@@ -143,20 +154,30 @@ class Jobs:
 
     def stop(self, job: Job, reason: StopReason) -> None:
         """End a job before its time; what it has said so far is its reply."""
-        self.serving.stop(job, reason)
+        self._servings[job.served_by].stop(job, reason)
 
     def never_begun(self) -> list[Job]:
         """Return the jobs that wait and have not begun, oldest first."""
-        return [job for job in self._live if job.row in self.serving.lanes and job.never_begun]
+        return [job for job in self._live if self._waits(job) and job.never_begun]
 
     def let_go(self, job: Job) -> None:
         """Forget a waiting job without a word: another worker has it."""
-        self.serving.lanes.remove(job.row)
+        self._servings[job.served_by].lanes.remove(job.row)
         self._live.let_go(job)
 
-    def serving_of(self, _request: Request) -> Serving:
-        """Return the model that serves a request."""
-        return self.serving
+    def serving_of(self, request: Request) -> Serving:
+        """Return the model that serves a request.
+
+        Raises:
+            BadRequest: It wants one that there is not.
+            Forbidden: It wants one that its client may not use.
+
+        """
+        return self._servings[self._choose(request)]
+
+    def server_of(self, job: Job) -> Serving:
+        """Return the model that a job was given to, whatever the rules say by now."""
+        return self._servings[job.served_by]
 
     def new_row(self) -> int:
         """Return a name that no row of any engine has had."""
@@ -164,8 +185,9 @@ class Jobs:
 
     def forget_caches(self, client: str, session: str | None) -> None:
         """Have every engine drop what it keeps of a client, or of one of its sessions."""
-        if self.serving.engine is not None:
-            self.serving.engine.forget(client, session)
+        for serving in self._servings.values():
+            if serving.engine is not None:
+                serving.engine.forget(client, session)
 
     # How many ------------------------------------------------------------------------------
 
@@ -176,36 +198,52 @@ class Jobs:
 
     @property
     def load(self) -> int:
-        """How many wait, less the rows that are free."""
-        return self.serving.load
+        """How many wait, less the default model's rows that are free."""
+        return self.waiting + self.running - self.default.rows
 
     @property
     def running(self) -> int:
         """How many jobs have a row."""
-        return self.serving.running
+        return sum(serving.running for serving in self._servings.values())
+
+    @property
+    def are_short_of_memory(self) -> bool:
+        """Whether many jobs of a model wait for memory that others must leave first."""
+        return any(serving.is_short_of_memory for serving in self._servings.values())
 
     @property
     def waiting(self) -> int:
         """How many jobs wait for a row."""
-        return len(self.serving.lanes)
+        return sum(len(serving.lanes) for serving in self._servings.values())
 
     def waiting_of(self, client: str) -> int:
         """How many jobs of a client wait for a row."""
-        return self.serving.lanes.of_client(client)
+        return sum(serving.lanes.of_client(client) for serving in self._servings.values())
 
     def depth(self) -> dict[Lane, int]:
         """How many wait in each lane."""
-        return self.serving.lanes.depth()
+        depths = [serving.lanes.depth() for serving in self._servings.values()]
+        return {lane: sum(depth[lane] for depth in depths) for lane in Lane}
 
     def position(self, job: Job) -> int | None:
         """Roughly how many stand before a job, None where it does not wait."""
-        lanes = self.serving.lanes
+        lanes = self._servings[job.served_by].lanes
         return lanes.ahead_of(job.row) if job.row in lanes else None
+
+    @property
+    def parked(self) -> int:
+        """How many jobs are parked."""
+        return sum(len(serving.parking) for serving in self._servings.values())
+
+    @property
+    def parked_in_all(self) -> int:
+        """How many jobs were parked so far."""
+        return sum(serving.parking.total for serving in self._servings.values())
 
     @property
     def tokens_produced(self) -> int:
         """Tokens of all models so far."""
-        return self.serving.tokens_produced
+        return sum(serving.tokens_produced for serving in self._servings.values())
 
     # The end -------------------------------------------------------------------------------
 
@@ -232,8 +270,13 @@ class Jobs:
         self._given_up.set()
 
     def _start_next(self) -> None:
-        self.serving.start_next()
+        for serving in self._servings.values():
+            serving.start_next()
+
+    def _waits(self, job: Job) -> bool:
+        return job.row in self._servings[job.served_by].lanes
 
     def _note_idle(self) -> None:
-        if self.draining and not (self.serving.at_work or self._live.at_work):
+        at_work = any(serving.at_work for serving in self._servings.values())
+        if self.draining and not (at_work or self._live.at_work):
             self._idle.set()

@@ -17,16 +17,14 @@ from worker.sessions import open_session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.daemon.choice import Choice
+    from worker.daemon.choice import At, Choice
     from worker.daemon.job import Job
     from worker.domain.errors import ThinkqError
     from worker.domain.messages import Request
-    from worker.domain.model import ModelInfo
     from worker.domain.session import Session
     from worker.engine.pipe import Submit
     from worker.journal.store import Journal
     from worker.router.intents import Intent, Recognizer
-    from worker.scheduler.speeds import Speeds
 
 _log = structlog.get_logger(__name__)
 
@@ -76,13 +74,12 @@ class Preparing:
         job.route = Route("intent", f"The sentence is the command {intent.intent}.")
         _log.info("intent", id=job.request.id, client=job.request.client, intent=intent.intent)
 
-    async def for_engine(self, job: Job, speeds: Speeds, model: ModelInfo | None) -> Submit:
+    async def for_engine(self, job: Job, at: At) -> Submit:
         """Return what the engine shall run, once the journal knows that it will.
 
         Args:
             job: Whose turn it is.
-            speeds: What its engine has managed lately.
-            model: What its engine has loaded.
+            at: The model that it runs on.
 
         Raises:
             ThinkqError: The session is another client's.
@@ -92,7 +89,7 @@ class Preparing:
         request = job.request
         if job.summary is None:
             job.session = await self._session(request)
-        submit = self._choice.submission(job, self._clock(), speeds, model)
+        submit = self._choice.submission(job, self._clock(), at)
         await self._journal.running(request.client, request.key, job.attempts)
         reach(CrashPoint.STARTED)
         _log.info(

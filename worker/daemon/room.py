@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from worker.daemon.jobs import Jobs
+    from worker.daemon.serving import Serving
     from worker.domain.messages import Request
 
 
@@ -54,7 +55,11 @@ class Room:
             arrived: On the monotonic clock, in seconds.
 
         """
-        return self._full(request) or self._unreachable(request, arrived)
+        try:
+            serving = self._jobs.serving_of(request)
+        except ThinkqError as error:
+            return error
+        return self._full(request.client, serving) or self._unreachable(request, arrived, serving)
 
     @contextmanager
     def held_for(self, client: str) -> Iterator[None]:
@@ -65,8 +70,7 @@ class Room:
         finally:
             self._held -= Counter((client,))
 
-    def _full(self, request: Request) -> QueueFull | None:
-        client = request.client
+    def _full(self, client: str, serving: Serving) -> QueueFull | None:
         waiting = self._jobs.waiting + self._held.total()
         if waiting >= self._in_all:
             limit = self._in_all
@@ -74,20 +78,32 @@ class Room:
             limit = self._for_client
         else:
             return None
-        serving = self._jobs.serving_of(request)
         return QueueFull(
             f"{limit} requests wait already",
             retry_after_ms=serving.speeds.wait_ms(waiting, serving.rows),
         )
 
-    def _unreachable(self, request: Request, arrived: float) -> DeadlineUnreachable | None:
+    def _unreachable(
+        self, request: Request, arrived: float, serving: Serving
+    ) -> DeadlineUnreachable | None:
         if request.deadline_ms is None:
             return None
         left_s = request.deadline_ms / 1000 - (self._clock() - arrived)
         length = length_of(request)
-        speeds = self._jobs.serving_of(request).speeds
-        if fit(speeds, characters=length, left_s=left_s).reachable:
+        load_s = serving.ready_in_s
+        if fit(
+            serving.speeds,
+            characters=length,
+            left_s=left_s - load_s,
+            rows=min(serving.running + 1, serving.rows),
+        ).reachable:
             return None
+        if load_s > left_s:
+            return DeadlineUnreachable(
+                f"deadline_ms: loading the model {serving.name} takes longer than the "
+                f"{left_s * 1000:.0f} ms left",
+                field="deadline_ms",
+            )
         return DeadlineUnreachable(
             f"deadline_ms: reading {length} characters and beginning to answer takes longer "
             f"than the {left_s * 1000:.0f} ms left",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from worker.daemon.choice import At
 from worker.daemon.endings import JOURNAL_RETRY_S
 from worker.daemon.job import Stage
 from worker.daemon.outcome import raised
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from worker.daemon.counterfactuals import Counterfactuals
     from worker.daemon.endings import Endings
+    from worker.daemon.engines import Engines
     from worker.daemon.job import Job, StopReason
     from worker.daemon.live import Live
     from worker.daemon.parking import Parking
@@ -46,6 +48,7 @@ class Serving:
     """The work of one model.
 
     Args:
+        name: What requests call the model.
         live: Every live job, of this model and of others.
         preparing: Readies a job for the engine, or answers it without.
         speeds: Learns how fast the engine is.
@@ -55,12 +58,12 @@ class Serving:
         rows: How many jobs run at once.
         parking: Where jobs are that gave their row to a more urgent one.
         clock: The monotonic clock, in seconds.
-        on_model: Called when the model has been loaded.
 
     """
 
     def __init__(
         self,
+        name: str,
         *,
         live: Live,
         preparing: Preparing,
@@ -71,20 +74,25 @@ class Serving:
         rows: int,
         parking: Parking,
         clock: Callable[[], float],
-        on_model: Callable[[], None] = lambda: None,
     ) -> None:
         self._live = live
         self._preparing = preparing
         self._streams = streams
         self._endings = endings
         self._clock = clock
-        self._on_model = on_model
         self._running: dict[int, Job] = {}
+        self.name = name
         self.lanes = lanes
         self.speeds = speeds
         self.rows = rows
         self.parking = parking
+        self.engines: Engines | None = None
+        """Who brings the engine when it is wanted, and takes it away."""
         self.engine: Engine | None = None
+        self.held = False
+        """Whether nothing more may begin, since another model wants the memory."""
+        self.is_loading = False
+        """Whether who waits is told that the model is being loaded."""
         self.model: ModelInfo | None = None
         """What the engine has loaded, or had when it was there last."""
         self.memory: Memory | None = None
@@ -124,10 +132,25 @@ class Serving:
         """How many wait, less the rows that are free."""
         return len(self.lanes) + len(self._running) - self.rows_now
 
+    @property
+    def waiting_since(self) -> float | None:
+        """When the one that has waited longest arrived, on the monotonic clock."""
+        return self.lanes.oldest
+
+    @property
+    def ready_in_s(self) -> float:
+        """An estimate of how long it takes until the engine can begin."""
+        return 0.0 if self.engines is None else self.engines.ready_in_s(self)
+
     def ready_engine(self) -> Engine | None:
         """Return the engine if it takes rows now."""
         engine = self.engine
         return engine if engine is not None and engine.ready.is_set() else None
+
+    def wake(self) -> None:
+        """Have the model loaded if it is away: a request is about to come."""
+        if self.engine is None and self.engines is not None and not self._live.draining:
+            self.engines.wanted(self)
 
     # Who waits -----------------------------------------------------------------------------
 
@@ -135,6 +158,8 @@ class Serving:
         """Let a job wait for a row."""
         self.lanes.add(job.waiting())
         self._streams.progress(job, "queued", position=self.lanes.ahead_of(job.row))
+        if self.is_loading:
+            self._streams.progress(job, "loading")
         self.start_next()
 
     def stop(self, job: Job, reason: StopReason) -> None:
@@ -159,10 +184,23 @@ class Serving:
         self._live.end(job, ending)
         self.start_next()
         self.on_end()
+        if not self.at_work and self.engines is not None:
+            self.engines.rested(self)
 
     def fail(self, job: Job, error: ThinkqError) -> None:
         """End a job that gets no answer."""
         self.end(job, self._endings.failed(job, error))
+
+    def fail_waiting(self, error: Callable[[], ThinkqError]) -> None:
+        """End all jobs that wait: there will be no engine for them."""
+        for waiting in self.lanes.clear():
+            self.fail(self._live[waiting.row], error())
+
+    def say_loading(self) -> None:
+        """Tell those that wait that their model is being loaded."""
+        self.is_loading = True
+        for row in self.lanes.rows:
+            self._streams.progress(self._live[row], "loading")
 
     def wait_again(self, job: Job) -> None:
         """Put a job that had a row back among those that wait."""
@@ -180,6 +218,10 @@ class Serving:
     def start_next(self) -> None:
         """Give free rows to whoever is next, and a running job's to one that can't wait."""
         engine = self.ready_engine()
+        if self.engine is None and self.engines is not None and self.lanes:
+            if not self._live.draining:
+                self.engines.wanted(self)
+            return
         if engine is not None:
             self._step_aside(engine)
         while engine is not None:
@@ -237,7 +279,7 @@ class Serving:
         return waiting.lane is Lane.INTERACTIVE and self._may_start(waiting)
 
     def _may_start(self, waiting: Waiting) -> bool:
-        if self._live.draining and waiting.row not in self.parking:
+        if (self._live.draining or self.held) and waiting.row not in self.parking:
             return False
         if waiting.lane is Lane.BATCH and self._batch_running() >= self._batch_rows:
             return False
@@ -256,7 +298,8 @@ class Serving:
 
     async def _start(self, job: Job, engine: Engine) -> None:
         try:
-            submit = await self._preparing.for_engine(job, self.speeds, self.model)
+            at = At(self.speeds, self.model, len(self._running))
+            submit = await self._preparing.for_engine(job, at)
         except ThinkqError as error:
             self.fail(job, error)
             return
@@ -285,8 +328,11 @@ class Serving:
     def engine_ready(self, model: ModelInfo, load_s: float) -> None:
         """Begin to give rows to the engine that has just loaded its model."""
         self.model = model
+        self.speeds.begin(model.fingerprint)
+        self.is_loading = False
         _log.info("engine_ready", model=model.name, load_s=round(load_s, 2), blas=model.blas)
-        self._on_model()
+        if self.engines is not None:
+            self.engines.ready(self, load_s)
         self.start_next()
 
     def engine_step(self, step: Step) -> None:
@@ -376,6 +422,10 @@ class Serving:
                 self.end(job, self._endings.poisoned(job, why))
             else:
                 self.wait_again(job)
+        cannot_load = None if self.engine is None else self.engine.cannot_load
+        if cannot_load is not None and self.engines is not None:
+            self.is_loading = False
+            self.engines.failed(self, cannot_load)
 
     def _wait_for_memory(self, job: Job) -> None:
         """Put a job back in its lane, before its client's others; nobody overtakes it there.

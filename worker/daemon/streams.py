@@ -43,7 +43,9 @@ class Streams:
     def progress(
         self,
         job: Job,
-        state: Literal["queued", "prefill", "thinking", "answering", "parked", "summarizing"],
+        state: Literal[
+            "queued", "loading", "prefill", "thinking", "answering", "parked", "summarizing"
+        ],
         *,
         position: int | None = None,
         prefilled: float | None = None,

@@ -24,7 +24,7 @@ class Quota(Struct, frozen=True, kw_only=True):
     """What one client may have; None is no limit.
 
     `thinking_tokens` caps each thought, 0 forbids them. `tools` are patterns of the functions that
-    may be declared, `lanes` those that may be asked for.
+    may be declared, `models` of the models that may be used, `lanes` those that may be asked for.
     """
 
     requests_per_minute: int | None = None
@@ -33,6 +33,7 @@ class Quota(Struct, frozen=True, kw_only=True):
     thinking_tokens: int | None = None
     lanes: tuple[Lane, ...] | None = None
     tools: tuple[str, ...] | None = None
+    models: tuple[str, ...] | None = None
 
 
 UNLIMITED = Quota()

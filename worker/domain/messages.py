@@ -147,6 +147,7 @@ class Request(Struct, frozen=True, omit_defaults=True, kw_only=True):
     reply_to: ReplyRoute
     arrived_at: float
     mode: Literal["auto", "think", "no_think"] = "auto"
+    model: str | None = None
     thinking_budget: int | None = None
     session: str | None = None
     sampling: Sampling = Sampling()
@@ -258,7 +259,7 @@ class Progress(Struct, frozen=True):
 
     id: str
     seq: int
-    state: Literal["queued", "prefill", "thinking", "answering", "parked", "summarizing"]
+    state: Literal["queued", "loading", "prefill", "thinking", "answering", "parked", "summarizing"]
     position: int | UnsetType = UNSET
     part: int | UnsetType = UNSET
     parts: int | UnsetType = UNSET

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,10 +19,17 @@ from worker.engine.pins import (
     refuse_unsafe,
     size,
 )
+from worker.engine.pipe import is_stub
 
 EMBEDDED_NAME = "smollm2-135m-dual"
 PARTIAL = ".partial"
 """Ends the name of what is not whole yet."""
+
+FLOAT32 = "float32"
+"""The folder of a model's float32 form, beside its files."""
+
+_EMBEDDED_BYTES = 538_000_000
+"""The embedded model's weights, before it has been converted for the first time."""
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 
@@ -75,6 +84,49 @@ def resolve(name: str, path: Path | None, data_dir: Path) -> Path:
             )
     refuse_unsafe(folder)
     return folder
+
+
+def locate(name: str, path: Path | None, data_dir: Path) -> str:
+    """Return what an engine is given as its model's path: a directory, nothing for the stub.
+
+    Raises:
+        ModelError: The model is not on this machine.
+
+    """
+    if is_stub(name):
+        return "" if path is None else str(path)
+    if path is None and name in {"embedded", EMBEDDED_NAME}:
+        # The first time, the engine converts it; until then its folder is not there.
+        return str(model_folder(EMBEDDED_NAME, data_dir))
+    return str(resolve(name, path, data_dir))
+
+
+def weights_bytes(folder: Path) -> int:
+    """Estimate what a model's weights take in memory, from its files.
+
+    On a Mac they stay as they are; elsewhere they become float32 (`models.load`).
+    """
+    if not folder.is_dir():
+        return _EMBEDDED_BYTES
+    if sys.platform == "darwin":
+        return _safetensors(folder)
+    made = folder / FLOAT32
+    return _safetensors(made) if made.is_dir() else _safetensors(folder) * 32 // _bits(folder)
+
+
+def _safetensors(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+
+
+def _bits(folder: Path) -> int:
+    """Return how many bits a weight has, as the model is stored."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        quantization = config.get("quantization") or config.get("quantization_config") or {}
+        stored = config.get("torch_dtype", config.get("dtype"))
+        return int(quantization.get("bits", 16 if stored in ("bfloat16", "float16") else 32))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ModelChanged(f"{folder / 'config.json'} is not a model's: {error}") from error
 
 
 def is_embedded_ready(data_dir: Path) -> bool:

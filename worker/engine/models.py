@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, float], None]
 
-_FLOAT32 = "float32"
 _QUANTIZATION_KEYS = ("quantization", "quantization_config")
 
 
@@ -137,7 +136,7 @@ def _wants_float32(folder: Path) -> bool:
 
 def _float32_of(folder: Path, fingerprint: str, progress: Progress) -> Path:
     """Return the model's float32 form, made now if it is missing, damaged or of other weights."""
-    target = folder / _FLOAT32
+    target = folder / hub.FLOAT32
     if _is_whole(target, fingerprint):
         return target
     progress("converting to float32", 0.3)
@@ -148,7 +147,7 @@ def _float32_of(folder: Path, fingerprint: str, progress: Progress) -> Path:
     model.set_dtype(mx.float32)
     for key in _QUANTIZATION_KEYS:
         config.pop(key, None)
-    config["torch_dtype"] = _FLOAT32
+    config["torch_dtype"] = hub.FLOAT32
     partial.mkdir()
     save_model(partial, model, donate_model=True)
     (partial / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")

@@ -49,6 +49,11 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     context_tokens: int | None = None
 
 
+def is_stub(model_name: str) -> bool:
+    """Tell whether a model is none: `stub`, or `stub-` and whatever tells it from others."""
+    return model_name == "stub" or model_name.startswith("stub-")
+
+
 class Doubt(Struct, frozen=True, kw_only=True):
     """When to think after all: at a token of the answer's first ones whose probability is below.
 

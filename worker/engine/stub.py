@@ -6,6 +6,8 @@ A message that begins with `stub:` is an order to it, some of: `tokens=50` (so m
 tool declared, with `door=shed` as its argument where that is given), `unsure` (thinks after all,
 where it may), `waver` (answers otherwise when it thinks), `bulky` (finds no memory beside another
 row), `fail` or `fail=bad_schema` (with that code), `die` (exits without a word), `hang`.
+Where its model has a path, that is a file with orders for the start: `load_ms=500`, `fail` (says
+that it can't be loaded) or `die`, read at each.
 Its speeds are measured where it was told to take its time, and unknown otherwise.
 """
 
@@ -18,6 +20,7 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -32,6 +35,7 @@ from worker.engine.pipe import (
     EngineOptions,
     Escalated,
     Failed,
+    Fatal,
     Forget,
     NoRoom,
     Park,
@@ -176,10 +180,12 @@ def main(arguments: list[str]) -> int:
     options = msgspec.json.decode(arguments[1], type=EngineOptions)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    began = time.monotonic()
     inbox: queue.SimpleQueue[Submit | Cancel | Park | Resume] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(connection, inbox), daemon=True).start()
+    _load(options.model_path, connection)
     info = ModelInfo(
-        name="stub",
+        name=options.model_name,
         thinking="native",
         context_tokens=options.context_tokens or 32768,
         parameters=0,
@@ -191,7 +197,7 @@ def main(arguments: list[str]) -> int:
         max_rows=options.rows,
         blas="none",
     )
-    connection.sendall(frame(Ready(info, 0.0)))
+    connection.sendall(frame(Ready(info, time.monotonic() - began)))
     rows: dict[int, _Row] = {}
     parked: dict[int, _Row] = {}
     while True:
@@ -200,6 +206,18 @@ def main(arguments: list[str]) -> int:
             if step is not None:
                 connection.sendall(frame(step))
         connection.sendall(frame(_step(rows)))
+
+
+def _load(path: str, connection: socket.socket) -> None:
+    """Do what the file of orders says about loading."""
+    words = Path(path).read_text(encoding="utf-8").split() if path else []
+    orders = dict((word + "=").split("=")[:2] for word in words)
+    time.sleep(float(orders.get("load_ms") or 0) / 1000)
+    if "die" in orders:
+        os._exit(1)
+    if "fail" in orders:
+        connection.sendall(frame(Fatal("engine_failed", "the stub was told to fail")))
+        os._exit(1)
 
 
 def _deal_with(

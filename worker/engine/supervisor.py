@@ -38,6 +38,7 @@ from worker.engine.pipe import (
     ToEngine,
     decode_from_engine,
     frame,
+    is_stub,
     take_frames,
 )
 
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 _FIRST_DELAY_S = 0.1
 _STOP_S = 2.0
 _READ_BYTES = 1 << 20
+_LOAD_TRIES = 3
+"""Deaths before the model is loaded, after which it counts as one that can't be."""
 
 _log = structlog.get_logger(__name__)
 
@@ -100,8 +103,11 @@ class Engine:
         self._why = ""
         self._last_sign = 0.0
         self._watchdog: asyncio.TimerHandle | None = None
+        self._failed_loads = 0
         self.ready = asyncio.Event()
         self.starts = 0
+        self.cannot_load: str | None = None
+        """Why the model can't be loaded, once the engine has said so or died over it repeatedly."""
 
     @property
     def pid(self) -> int | None:
@@ -176,6 +182,8 @@ class Engine:
                 return
             if self.ready.is_set():
                 delay = _FIRST_DELAY_S
+            elif self._failed_loads >= _LOAD_TRIES:
+                self.cannot_load = why
             self.ready.clear()
             lost, self._live = sorted(self._live), set()
             _log.warning("engine_down", why=why, rows=len(lost), restart_in_s=round(delay, 2))
@@ -199,13 +207,15 @@ class Engine:
             self._writer.close()
             self._kill()
             code = await process.wait()
+        if not self.ready.is_set():
+            self._failed_loads += 1
         ended = f"killed by signal {-code}" if code < 0 else f"exited with status {code}"
         return self._why or ended
 
     async def _spawn(self) -> tuple[asyncio.subprocess.Process, socket.socket]:
         """Start a process, and return it and our end of the pipe to it."""
         ours, theirs = socket.socketpair()
-        module = "stub" if self._options.model_name == "stub" else "process"
+        module = "stub" if is_stub(self._options.model_name) else "process"
         options = msgspec.json.encode(self._options).decode()
         with theirs:
             try:
@@ -241,11 +251,12 @@ class Engine:
             self._listener.engine_step(message)
         elif isinstance(message, Ready):
             self.ready.set()
+            self._failed_loads, self.cannot_load = 0, None
             self._listener.engine_ready(message.model, message.load_s)
         elif isinstance(message, Loading):
             _log.debug("engine_loading", what=message.what, fraction=message.fraction)
         else:
-            self._why = message.message
+            self._why = self.cannot_load = message.message
 
     def _watch(self, patience_s: float) -> None:
         """Look again when the engine's patience could be over; a live row must show signs."""

@@ -10,7 +10,7 @@ from worker import __version__
 from worker.domain.messages import SCHEMA_VERSION, Encoding, Lane, Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from worker.domain.model import Memory, ModelInfo
     from worker.domain.policy import Limits
@@ -44,6 +44,7 @@ def card(
     rows: int,
     speeds: Mapping[str, float | None],
     cache: Mapping[str, int],
+    models: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Return the body of the card: what this worker is and can do."""
     return {
@@ -51,6 +52,7 @@ def card(
         "version": __version__,
         "schema_version": SCHEMA_VERSION,
         "model": None if model is None else _model(model),
+        "models": list(models),
         "modes": ["auto", *Mode],
         "lanes": list(Lane),
         "encodings": list(Encoding),
@@ -81,6 +83,7 @@ def metrics(
     memory: Memory | None,
     engine_starts: int,
     cache: Mapping[str, int],
+    models: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Return the body of the metrics topic."""
     return {
@@ -98,6 +101,7 @@ def metrics(
         "memory": None if memory is None else _memory(memory),
         "engine_starts": engine_starts,
         "cache": dict(cache),
+        "models": dict(models),
         "daemon_memory_bytes": _peak_memory_bytes(),
     }
 

@@ -10,7 +10,7 @@ flood by one delays no other.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
@@ -18,6 +18,9 @@ from worker.domain.messages import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+Sessions: TypeAlias = "dict[str, deque[int]]"
+"""The rows of each session that wait, the next first."""
 
 HEAD_START_S = {Lane.INTERACTIVE: 0.0, Lane.STANDARD: 20.0, Lane.BATCH: 120.0}
 """Seconds a request of each lane lets a request of the first lane go ahead."""
@@ -36,15 +39,20 @@ class Waiting(Struct, frozen=True):
 
 
 class Lanes:
-    """The requests that wait for a row, in the order in which they will get one."""
+    """The requests that wait for a row, in the order in which they will get one.
 
-    def __init__(self) -> None:
+    Args:
+        sessions: The order inside each session, shared by lanes that share sessions.
+
+    """
+
+    def __init__(self, sessions: Sessions | None = None) -> None:
         self._lanes: dict[Lane, OrderedDict[str, deque[Waiting]]] = {
             lane: OrderedDict() for lane in Lane
         }
         self._turns: dict[tuple[Lane, str], int] = {}
         self._turn = 0
-        self._sessions: dict[str, deque[int]] = {}
+        self._sessions: Sessions = {} if sessions is None else sessions
         self._by_row: dict[int, Waiting] = {}
 
     def __len__(self) -> int:
@@ -55,6 +63,17 @@ class Lanes:
         """How many wait that somebody waits for."""
         depth = self.depth()
         return depth[Lane.INTERACTIVE] + depth[Lane.STANDARD]
+
+    @property
+    def rows(self) -> list[int]:
+        """All that wait, in the order in which they came."""
+        return list(self._by_row)
+
+    @property
+    def oldest(self) -> float | None:
+        """When the one that has waited longest arrived, None where nobody waits."""
+        heads = (queue[0].arrived for lane in self._lanes.values() for queue in lane.values())
+        return min(heads, default=None)
 
     def __contains__(self, row: int) -> bool:
         return row in self._by_row
@@ -134,6 +153,13 @@ class Lanes:
             self._sessions[waiting.session].remove(row)
             if not self._sessions[waiting.session]:
                 del self._sessions[waiting.session]
+        return waiting
+
+    def clear(self) -> list[Waiting]:
+        """Remove and return all, in the order in which they came."""
+        waiting = list(self._by_row.values())
+        for one in waiting:
+            self.remove(one.row)
         return waiting
 
     def depth(self) -> dict[Lane, int]:

@@ -81,6 +81,7 @@ def _request(
         reply_to=route,
         arrived_at=incoming.arrived_at,
         mode=fields.mode or "auto",
+        model=fields.model,
         thinking_budget=fields.thinking_budget,
         session=fields.session,
         sampling=_sampling(fields),

@@ -85,6 +85,7 @@ class RequestFields(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     prompt: Text | None = None
     messages: Annotated[list[MessageFields], Meta(min_length=1)] | None = None
     mode: Literal["auto", "think", "no_think"] | None = None
+    model: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
     thinking_budget: CountOrZero | None = None
     session: str | None = None
     max_tokens: Count | None = None
