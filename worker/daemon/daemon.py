@@ -36,9 +36,10 @@ from worker.daemon.parts import (
     tool_rules,
 )
 from worker.daemon.preparing import Preparing
-from worker.daemon.room import Room
+from worker.daemon.room import Bounds, Room
 from worker.daemon.serving import Serving
 from worker.daemon.streams import Streams
+from worker.daemon.tails import Tails
 from worker.domain.policy import Limits
 from worker.engine.supervisor import Engine
 from worker.journal.storage import FILE_NAME
@@ -131,11 +132,18 @@ class Daemon:
             show_reasoning=settings.thinking.publish_reasoning,
         )
         self._access = Access(rules(settings), time.monotonic)
-        streams = Streams(self._delivery, time.monotonic)
+        self._tails = Tails(
+            self._journal,
+            self._delivery,
+            time.monotonic,
+            connected=lambda: self._connection.connected,
+        )
+        streams = Streams(self._delivery, self._tails, time.monotonic)
         self._endings = Endings(
             journal=self._journal,
             outcome=Outcome(self._worker),
             delivery=self._delivery,
+            streams=streams,
             access=self._access,
             clock=time.monotonic,
             log_content=settings.log.content,
@@ -171,6 +179,7 @@ class Daemon:
             rows=settings.engine.max_rows,
             parking=Parking(settings.engine.max_parked),
             on_model=self._model_loaded,
+            on_no_engine=self._engine_missing,
         )
         self._jobs = Jobs(**works, serving=self._serving)
         self._engine = Engine(
@@ -214,12 +223,15 @@ class Daemon:
             **shared,
             room=Room(
                 self._jobs,
-                in_all=settings.limits.queued_requests,
-                for_client=settings.limits.queued_per_client,
+                in_all=Bounds(settings.limits.queued_requests, settings.limits.queued_bytes),
+                for_client=Bounds(
+                    settings.limits.queued_per_client, settings.limits.queued_bytes_per_client
+                ),
                 clock=time.monotonic,
             ),
             control=Control(**shared, streams=streams, ahead=self._ahead),
             acknowledge=self._window.ack,
+            is_ours=self._connection.is_ours,
             group=self._group,
         )
 
@@ -276,12 +288,20 @@ class Daemon:
             if self._jobs.find(entry.request.client, entry.request.key) is not None:
                 continue
             arrived = now - max(0.0, now_s - entry.request.arrived_at)
-            self._jobs.add(entry.request, entry.routes, arrived, attempts=entry.attempts)
+            self._jobs.add(
+                entry.request,
+                entry.routes,
+                arrived,
+                attempts=entry.attempts,
+                tail=entry.tail,
+                size_bytes=entry.size_bytes,
+            )
         undelivered = self._journal.undelivered()
         for record in undelivered:
             self._delivery.reply(record.client, record.key, record.reply, record.routes)
         if backlog or undelivered:
-            _log.info("resumed", accepted=len(backlog), undelivered=len(undelivered))
+            tokens = sum(len(entry.tail.tokens) for entry in backlog)
+            _log.info("resumed", accepted=len(backlog), tokens=tokens, undelivered=len(undelivered))
 
     def _look_again(self) -> None:
         """Take up what commands beside us have changed, and the rules of the settings."""
@@ -339,6 +359,7 @@ class Daemon:
             await self._group.hand_over(self._jobs, self._journal)
         self._window.open_wide()
         handed_back = await self._jobs.drain(grace_s)
+        await self._tails.close()
         await self._intake.finish(_GOODBYE_S)
         await self._delivery.finish(_GOODBYE_S)
         for task in self._tasks:
@@ -353,7 +374,9 @@ class Daemon:
         _log.info("stopped", why=self._why, handed_back=handed_back)
 
     def _connection_changed(self, state: State) -> None:
-        if not state.connected:
+        if state.connected:
+            self._tails.go_on()
+        else:
             self._window.forget()
         if self._group is not None and state.connected:
             self._group.ask_for_all()
@@ -372,8 +395,13 @@ class Daemon:
         ]
 
     def _model_loaded(self) -> None:
+        self._why = "the model is loaded"
         self._announce()
         self._ahead.pin(self._engine)
+
+    def _engine_missing(self, why: str) -> None:
+        self._why = f"there is no engine: {why}"
+        self._connection.publish(self._status_message(self._presence, self._why))
 
     def _announce(self) -> None:
         for message in self._birth():
@@ -393,7 +421,8 @@ class Daemon:
         )
 
     def _status_message(self, status: presence.Presence, why: str) -> Outgoing:
-        model = self._serving.model if status == "online" else None
+        loaded = status == "online" and self._engine.ready.is_set()
+        model = self._serving.model if loaded else None
         body = presence.status(
             status,
             worker=self._worker,
@@ -441,11 +470,14 @@ class Daemon:
 
     async def _expire_records(self) -> None:
         while True:
-            await asyncio.sleep(_EXPIRE_EVERY_S)
             try:
-                await self._journal.expire()
+                gone = await self._journal.expire()
             except JournalError as error:
                 _log.warning("not_expired", error=str(error))
+            else:
+                if gone:
+                    _log.info("expired", entries=gone)
+            await asyncio.sleep(min(_EXPIRE_EVERY_S, self._settings.journal.retention_s / 4))
 
 
 def _rounded(value: float | None) -> float | None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.daemon.job import Job
+from worker.daemon.tails import restore
 from worker.domain.errors import ThinkqError
 from worker.domain.messages import Kind, Lane
 from worker.engine.pipe import Done
-from worker.journal.store import JournalError
+from worker.journal.store import JournalError, Tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from worker.domain.messages import ReplyRoute, Request
     from worker.router.intents import Intent
     from worker.transport.packets import Incoming
+
+_NOTHING = Tail()
 
 _log = structlog.get_logger(__name__)
 
@@ -75,6 +78,8 @@ class Jobs:
         arrived: float,
         *,
         attempts: int = 0,
+        tail: Tail = _NOTHING,
+        size_bytes: int = 0,
         as_it_came: Incoming | None = None,
         first_row: int | None = None,
     ) -> None:
@@ -85,6 +90,8 @@ class Jobs:
             routes: Where its reply goes.
             arrived: On the monotonic clock, in seconds.
             attempts: How many engines went down with it before.
+            tail: What it has come to in an earlier life of the worker.
+            size_bytes: How much memory it takes, about.
             as_it_came: The message, if another worker may get it while it waits.
             first_row: The row of the answer that it is a revision of.
 
@@ -93,6 +100,8 @@ class Jobs:
             self.idle_work.interrupt()
         job = Job(self._live.new_row(), request, tuple(routes), arrived)
         job.attempts = attempts
+        job.size_bytes = size_bytes
+        restore(job, tail)
         job.as_it_came = as_it_came
         job.first_row = first_row
         self._live.add(job)
@@ -100,7 +109,8 @@ class Jobs:
             left_s = max(0.0, job.deadline - self._clock())
             loop = asyncio.get_running_loop()
             job.expiry = loop.call_later(left_s, self.stop, job, "deadline")
-        intent = None if self._live.is_held(job) else self._preparing.intent(request)
+        held = job.generated or self._live.is_held(job)
+        intent = None if held else self._preparing.intent(request)
         if intent is None:
             self.serving.add(job)
         else:
@@ -152,6 +162,7 @@ class Jobs:
     def let_go(self, job: Job) -> None:
         """Forget a waiting job without a word: another worker has it."""
         self.serving.lanes.remove(job.row)
+        self._streams.tails.ended(job)
         self._live.let_go(job)
 
     def serving_of(self, _request: Request) -> Serving:
@@ -192,6 +203,15 @@ class Jobs:
     def waiting_of(self, client: str) -> int:
         """How many jobs of a client wait for a row."""
         return self.serving.lanes.of_client(client)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes the requests have that wait for a row."""
+        return self.serving.lanes.bytes_in_all
+
+    def waiting_bytes_of(self, client: str) -> int:
+        """How many bytes those of a client have."""
+        return self.serving.lanes.bytes_of(client)
 
     def depth(self) -> dict[Lane, int]:
         """How many wait in each lane."""

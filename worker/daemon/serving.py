@@ -56,6 +56,7 @@ class Serving:
         parking: Where jobs are that gave their row to a more urgent one.
         clock: The monotonic clock, in seconds.
         on_model: Called when the model has been loaded.
+        on_no_engine: Called with the reason when an engine could not be started.
 
     """
 
@@ -72,6 +73,7 @@ class Serving:
         parking: Parking,
         clock: Callable[[], float],
         on_model: Callable[[], None] = lambda: None,
+        on_no_engine: Callable[[str], None] = lambda _why: None,
     ) -> None:
         self._live = live
         self._preparing = preparing
@@ -79,6 +81,8 @@ class Serving:
         self._endings = endings
         self._clock = clock
         self._on_model = on_model
+        self._on_no_engine = on_no_engine
+        self._engine_was_ready = False
         self._running: dict[int, Job] = {}
         self.lanes = lanes
         self.speeds = speeds
@@ -156,6 +160,7 @@ class Serving:
         self._running.pop(job.row, None)
         if self.parking.leave(job.row):
             self.lanes.remove(job.row)
+        self._streams.tails.ended(job)
         self._live.end(job, ending)
         self.start_next()
         self.on_end()
@@ -255,6 +260,11 @@ class Serving:
         return job.lane is Lane.BATCH and self._batch_running() > self._batch_rows
 
     async def _start(self, job: Job, engine: Engine) -> None:
+        model = None if self.model is None else self.model.fingerprint
+        if job.begun_with not in (None, model):
+            _log.warning("started_over", id=job.request.id, why="the model is another one now")
+            job.start_over()
+        job.begun_with = model
         try:
             submit = await self._preparing.for_engine(job, self.speeds, self.model)
         except ThinkqError as error:
@@ -285,6 +295,7 @@ class Serving:
     def engine_ready(self, model: ModelInfo, load_s: float) -> None:
         """Begin to give rows to the engine that has just loaded its model."""
         self.model = model
+        self._engine_was_ready = True
         _log.info("engine_ready", model=model.name, load_s=round(load_s, 2), blas=model.blas)
         self._on_model()
         self.start_next()
@@ -298,6 +309,7 @@ class Serving:
         for row, tokens in step.tokens:
             if job := self._in_engine(row):
                 job.generated.extend(tokens)
+                self._streams.tails.note(job)
                 self.tokens_produced += len(tokens)
         for event in step.events:
             job = self._in_engine(event.row)
@@ -363,6 +375,9 @@ class Serving:
 
     def engine_down(self, why: str, rows: Sequence[int]) -> None:
         """Queue again what the engine took with it; give up on what took it down twice."""
+        if not self._engine_was_ready:
+            self._on_no_engine(why)
+        self._engine_was_ready = False
         self._forget_parked()
         if self.idle_work is not None:
             self.idle_work.interrupt()
