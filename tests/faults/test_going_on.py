@@ -1,11 +1,15 @@
 """A daemon that was killed goes on with what ran: the stream too, behind what was heard of it."""
 
 import json
+import shutil
 import signal
+from pathlib import Path
 
 import pytest
 from exchange import Heard, begin, cancel, control, hear, send
+from rig import Wire
 
+OLD_JOURNAL = Path(__file__).parents[1] / "journal" / "data" / "schema-1.sqlite"
 LONG = "stub: tokens=120 delay_ms=10"
 
 
@@ -97,3 +101,16 @@ def test_a_request_cancelled_after_the_restart_keeps_what_it_said_before(daemon,
     heard = Heard(client, request_id)
     assert heard.final["finish_reason"] == "cancelled"
     assert heard.text("answer") == heard.final["content"]
+
+
+def test_the_work_in_an_older_journal_is_answered(daemon_of):
+    daemon = daemon_of(root="thinkq")
+    (daemon.folder / "data").mkdir(mode=0o700)
+    shutil.copy(OLD_JOURNAL, daemon.folder / "data" / "journal.sqlite")
+    client = Wire(daemon.port, "thinkq", "kitchen").listen("thinkq/reply/kitchen")
+    daemon.start()
+    replies = {name: client.reply(name)["content"] for name in ("answered", "waiting", "running")}
+    assert replies == dict.fromkeys(("waiting", "running"), "Is the oven on?") | {
+        "answered": "It is off.."
+    }
+    client.close()

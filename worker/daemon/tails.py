@@ -157,6 +157,10 @@ class Tails:
         earlier, job.unkept = job.unkept, Tail()
         fresh = list(job.held)[job.kept - job.released :] if job.kept > job.released else job.held
         begun = None
+        if job.summary is not None:
+            # What it was summarized to is not kept, and another life would write it otherwise.
+            job.kept = job.released + len(job.held)
+            return Tail(progress=tuple(said for said in fresh if isinstance(said, Progress)))
         if not job.begun_kept and job.begun_with and job.mode is not None and job.route is not None:
             begun = Begun(job.begun_with, job.mode, job.route, job.remember)
             job.begun_kept = True
