@@ -6,8 +6,8 @@ Two daemons with the stub engine on one broker. Both get the same kinds of reque
 long, streamed and not, in sessions, sent twice, cancelled, with deadlines, malformed, resumed and
 forgotten. Of the *steady* one the engine is killed and the connection cut again and again, and the
 broker is started anew; it lives through all of it, so what it holds can be watched. The *killed*
-one is besides killed with SIGKILL and started again. Records are kept for a minute, so that what
-comes in leaves again within the run.
+one is besides killed with SIGKILL and started again. Records are kept for two minutes, so that
+what comes in leaves again within the run.
 
 After a third of the time has passed, memory, descriptors and journal are judged: a straight line
 is laid through what was measured since, and over that time it may not have risen by more than the
@@ -44,11 +44,12 @@ name = "stub"
 [engine]
 step_timeout_s = 5
 [journal]
-retention_s = 60
-session_retention_s = 60
+retention_s = 120
+session_retention_s = 120
 """
 CLIENTS = 6
 SAMPLE_EVERY_S = 5.0
+LONG_QUIET_S = 45.0
 WARM_UP_SHARE = 1 / 3
 FAULTS = {"engine": 10, "cut": 8, "silence": 2, "broker": 1, "daemon": 3}
 """How often each comes, relative to the others."""
@@ -227,15 +228,18 @@ def main() -> int:
         try:
             struck = storm(sides, broker, seconds, arguments.rate, arguments.seed)
             clients = [client for side in sides for client in side.clients]
-            settle(clients)
+            settle(clients, quiet_s=LONG_QUIET_S)
             missing = [(client, one) for client in clients for one in client.unanswered()]
             for client, one in missing:
                 client.send(one, client.sent[one])
-            settle(clients)
+            settle(clients, quiet_s=LONG_QUIET_S)
             lost = sum(len(client.unanswered()) for client in clients)
-            changed = sum(
-                len(set(heard)) > 1 for client in clients for heard in client.replies.values()
-            )
+            changed = [
+                heard
+                for client in clients
+                for heard in client.replies.values()
+                if len(set(heard)) > 1
+            ]
         finally:
             for side in sides:
                 side.close()
@@ -244,7 +248,9 @@ def main() -> int:
         print(f"seed {arguments.seed}: {sent} requests in {arguments.minutes:g} min")
         print(f"faults       {dict(struck)}")
         print(f"unanswered   {lost} ({len(missing)} had to be sent again)")
-        print(f"changed      {changed}")
+        print(f"changed      {len(changed)}")
+        for heard in changed:
+            print("  " + " | ".join(sorted({one.decode()[:300] for one in heard})))
         verdicts = [judge(side, name, seconds) for side in sides for name in ALLOWED]
     return 0 if all(verdicts) and not lost and not changed else 1
 
