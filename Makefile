@@ -5,7 +5,7 @@ thinkq := $(python) -m worker.cli
 ready := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check bench torture fuzz train finetune audit sbom lock clean
+.PHONY: help setup demo run test check bench torture soak fuzz train finetune audit sbom lock clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
@@ -38,9 +38,13 @@ bench: $(ready) ## Every figure with what is wanted of it, 25 minutes, then the 
 	$(python) bench/journal.py
 	$(python) bench/footprint.py
 	$(python) bench/fleet.py
+	$(python) bench/recovery.py
 
 torture: $(ready) ## Kill daemon, engine and broker 200 times under load; ARGS="--seed 2"
 	$(python) bench/torture.py $(ARGS)
+
+soak: $(ready) ## Half an hour of load with faults; is all flat? ARGS="--minutes 120"
+	$(python) bench/soak.py $(ARGS)
 
 fuzz: $(ready) ## A million inputs at every door; ARGS="--inputs 20000000" for longer
 	-$(python) -m pip install --quiet --disable-pip-version-check --group fuzz

@@ -1,6 +1,6 @@
 """A million inputs at every door that bytes come in by; led by coverage where atheris is there.
 
-    python bench/fuzz.py [--inputs 1000000] [--seed 1] [--no-coverage]
+    python bench/fuzz.py [--inputs 1000000] [--seed 1] [--no-coverage] [--doors envelope …]
 
 The doors, and what each promises, are those of tests/fuzz_targets.py. Prints for each door how many
 inputs it took, the slowest one, and stops with the bytes that broke a promise. atheris (libFuzzer
@@ -25,7 +25,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 SHARES = {"envelope": 0.5, "control": 0.25, "topic": 0.1, "config": 0.13, "journal": 0.02}
 BY_COVERAGE = 0.2
 SLOWEST_S = 0.1
-"""The issue's bound on a hang; the disk is in the journal's time, so it is told and not judged."""
+"""The issue's bound on a hang, in processor time, as a busy machine is no hang; the disk is in the
+journal's time, so it is told and not judged."""
 
 
 def main() -> None:
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-coverage", action="store_true")
+    parser.add_argument("--doors", nargs="+", choices=SHARES, default=list(SHARES))
     parser.add_argument("--led", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     silence()
@@ -42,8 +44,9 @@ def main() -> None:
         return
     coverage = not arguments.no_coverage and importlib.util.find_spec("atheris") is not None
     print(f"{'door':<10}{'inputs':>10}{'a second':>10}{'slowest':>12}{'by coverage':>13}")
-    for name, share in SHARES.items():
-        inputs = int(arguments.inputs * share)
+    too_slow = []
+    for name in arguments.doors:
+        inputs = int(arguments.inputs * SHARES[name])
         led = int(inputs * BY_COVERAGE) if coverage else 0
         rate, slowest = at_random(name, inputs - led, arguments.seed)
         if led:
@@ -57,7 +60,9 @@ def main() -> None:
                 sys.exit(f"{name}: a promise was broken under coverage")
         print(f"{name:<10}{inputs:>10}{rate:>10.0f}{slowest * 1000:>9.1f} ms{led:>13}")
         if slowest > SLOWEST_S and name != "journal":
-            sys.exit(f"{name}: an input took {slowest * 1000:.0f} ms")
+            too_slow.append(name)
+    if too_slow:
+        sys.exit(f"an input took longer than {SLOWEST_S * 1000:.0f} ms at: {', '.join(too_slow)}")
 
 
 def silence() -> None:
@@ -75,13 +80,16 @@ def at_random(name: str, inputs: int, seed: int) -> tuple[float, float]:
     rng, slowest, begun = Random(f"{name}{seed}"), 0.0, time.perf_counter()
     for _ in range(inputs):
         data = fuzz_targets.mutated(rng, seeds)
-        start = time.perf_counter()
+        start = time.thread_time()
         try:
             target(data)
         except BaseException:
             print(f"{name} broke its promise at {data!r}", file=sys.stderr)
             raise
-        slowest = max(slowest, time.perf_counter() - start)
+        took = time.thread_time() - start
+        if took > SLOWEST_S and name != "journal":
+            print(f"{name}: {took * 1000:.0f} ms for {data!r}", file=sys.stderr)
+        slowest = max(slowest, took)
     return inputs / (time.perf_counter() - begun), slowest
 
 

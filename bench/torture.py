@@ -126,13 +126,13 @@ def kill(victim: str, daemon: Daemon, broker: Mosquitto) -> None:
         )
 
 
-def settle(clients: list[Client], patience_s: float = PATIENCE_S) -> None:
+def settle(clients: list[Client], patience_s: float = PATIENCE_S, quiet_s: float = QUIET_S) -> None:
     """Wait until all is answered, or no reply has come for a while."""
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         waiting = sum(len(client.unanswered()) for client in clients)
-        quiet_s = time.monotonic() - max(client.heard_at for client in clients)
-        if not waiting or quiet_s > QUIET_S:
+        silent_s = time.monotonic() - max(client.heard_at for client in clients)
+        if not waiting or silent_s > quiet_s:
             return
         time.sleep(0.1)
 

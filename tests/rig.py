@@ -116,6 +116,7 @@ class Wire:
         client_id=None,
         will=None,
     ):
+        self.port = port
         self.root = root
         self.name = name
         self.heard = deque()

@@ -383,6 +383,12 @@ class RequestLimits(_Section):
     depth: Positive = Field(default=64, description="Arrays and objects inside each other.")
     queued_requests: Positive = Field(default=10_000, description="Requests that may wait.")
     queued_per_client: Positive = Field(default=5_000, description="Those of one client.")
+    queued_bytes: Positive = Field(
+        default=256 * 1024 * 1024, description="Bytes of all requests that wait."
+    )
+    queued_bytes_per_client: Positive = Field(
+        default=128 * 1024 * 1024, description="Those of one client."
+    )
 
 
 class JournalKeeping(_Section):

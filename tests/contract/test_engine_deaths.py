@@ -136,3 +136,16 @@ def test_an_engine_that_is_stopped_is_replaced(mortal, daemon):
     running = begin(mortal, "stub: tokens=40 delay_ms=10")
     kill_engine(daemon, signal.SIGSTOP)
     assert Heard(mortal, running).final["content"].endswith("end")
+
+
+def test_an_engine_killed_while_it_does_nothing_is_replaced(mortal, daemon):
+    answer(mortal, "before")
+    kill_engine(daemon)
+    assert answer(mortal, "after")["content"] == "after"
+
+
+def test_an_engine_killed_while_it_reads_a_prompt_costs_nothing_but_time(mortal, daemon):
+    request_id = send(mortal, "stub: prefill_ms=600 tokens=3", stream=True)
+    hear(mortal, lambda m: m.topic.endswith("/progress") and m.json["state"] == "prefill")
+    kill_engine(daemon)
+    assert Heard(mortal, request_id).final["content"].endswith("end")

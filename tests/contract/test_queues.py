@@ -1,7 +1,18 @@
 """What waits for the single row: how much may, and in which order it is answered."""
 
 import pytest
-from exchange import answer, body_of, is_final, new_id, refusal, send
+from exchange import (
+    STUB,
+    answer,
+    begin,
+    body_of,
+    cancel,
+    final_of,
+    is_final,
+    new_id,
+    refusal,
+    send,
+)
 
 # Of the narrow daemon: four may wait, three of one client.
 
@@ -97,3 +108,19 @@ def answer_is_sure_to_wait(client, asked):
         )
         waiting = client.wait(lambda message: message.topic == topic).json["waiting"]
     assert waiting == asked
+
+
+def test_more_bytes_than_may_wait_are_queue_full_and_room_comes_back(daemon_of, client_of):
+    bounded = f"{STUB}[engine]\nmax_rows = 1\n[limits]\nqueued_bytes_per_client = 20000\n"
+    daemon = daemon_of(config=bounded).start()
+    client, other = client_of(daemon), client_of(daemon)
+    running = begin(client, lane="interactive")
+    first, second = (send(client, "x" * 9_000) for _ in range(2))
+    error = refusal(client, {"prompt": "x" * 9_000})
+    assert error["code"] == "queue_full"
+    assert error["retry_after_ms"] >= 0
+    waits = send(other, "x" * 9_000)
+    cancel(client, running)
+    for wire, request_id in ((client, first), (client, second), (other, waits)):
+        assert body_of(final_of(wire, request_id))["status"] == "ok"
+    assert answer(client, "x" * 9_000)["status"] == "ok"

@@ -75,3 +75,16 @@ def test_the_decisions_are_all_listed():
     folder = ROOT / "docs" / "decisions"
     listed = set(re.findall(r"\((\d{4}[\w-]*\.md)\)", (folder / "README.md").read_text()))
     assert listed == {path.name for path in folder.glob("0*.md")}
+
+
+def test_every_test_that_a_document_names_is_there():
+    named = {
+        name for path in DOCUMENTS for name in re.findall(r"`([\w/]+\.py::\w+)`", path.read_text())
+    }
+    assert named
+    there = {
+        f"{path.relative_to(ROOT / 'tests')}::{name}"
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text(), re.MULTILINE)
+    }
+    assert sorted(named - there) == []

@@ -12,6 +12,8 @@ class Proxy:
     def __init__(self, port):
         self._target = ("127.0.0.1", port)
         self._listener = socket.create_server(("127.0.0.1", 0))
+        # Little room, so that a slow link is felt at its other end.
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         self.port = self._listener.getsockname()[1]
         self._pairs = []
         self._swallowed = set()

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 from proxy import Proxy
-from rig import Daemon
+from rig import Daemon, Wire
 
 STUB = '[model]\nname = "stub"\n'
 
@@ -69,8 +69,19 @@ def test_a_connection_that_goes_silent_is_found_out_and_made_again(proxied):
     assert wire.reply(request_id)["content"] == "is anybody there"
 
 
-def test_over_a_slow_link_the_final_reply_is_whole(proxied):
+def test_over_a_slow_link_the_stream_gives_way_and_the_final_reply_is_whole(proxied):
     proxy, wire = proxied
-    proxy.bytes_per_s = 20_000
-    reply = wire.ask({"prompt": "stub: tokens=300", "mode": "no_think", "stream": True})
-    assert len(reply["content"].split()) == 300
+    proxy.bytes_per_s = 10_000
+    request_id = asked(wire, "stub: tokens=1500 delay_ms=2", stream=True)
+    reply = wire.reply(request_id)
+    assert len(reply["content"].split()) == 1500
+    parts = [message for message in wire.heard if message.topic.endswith("/answer")]
+    assert 0 < len(parts) < 1500
+
+
+def test_a_stream_that_nobody_listens_to_leaves_the_reply_alone(proxied):
+    _, wire = proxied
+    alone = Wire(wire.port, wire.root, "alone").listen(f"{wire.root}/reply/alone")
+    reply = alone.ask({"prompt": "stub: tokens=2000", "mode": "no_think", "stream": True})
+    assert len(reply["content"].split()) == 2000
+    alone.close()

@@ -22,7 +22,9 @@ async def test_only_its_owner_may_read_the_journal(journal, path):
     await journal.accept(a_request())
     assert mode(path.parent) == 0o700
     files = {file.name: mode(file) for file in path.parent.iterdir()}
-    assert files.keys() == {path.name + suffix for suffix in ("", "-wal", "-shm", ".lock")}
+    assert files.keys() == {
+        path.name + suffix for suffix in ("", "-wal", "-shm", ".lock", ".reserve")
+    }
     assert set(files.values()) == {0o600}
 
 

@@ -122,3 +122,17 @@ async def test_a_second_damage_does_not_overwrite_what_the_first_left(filled):
         filled.write_bytes(content[: len(content) // 2 + 100])
         await Journal.open(filled).close()
     assert len(set_aside(filled)) == 2
+
+
+async def test_a_log_of_another_journal_changes_nothing(path, tmp_path):
+    other = Journal.open(tmp_path / "other" / path.name)
+    await other.accept(a_request("stray"))
+    log = (tmp_path / "other" / f"{path.name}-wal").read_bytes()
+    await other.close()
+    journal = Journal.open(path)
+    await journal.accept(a_request("own"))
+    await journal.close()
+    path.with_name(f"{path.name}-wal").write_bytes(log)
+    again = Journal.open(path)
+    assert "own" in {entry.request.id for entry in again.backlog()}
+    await again.close()

@@ -35,8 +35,9 @@ from worker.daemon.parts import (
     tool_rules,
 )
 from worker.daemon.preparing import Preparing
-from worker.daemon.room import Room
+from worker.daemon.room import Bounds, Room
 from worker.daemon.streams import Streams
+from worker.daemon.tails import Tails
 from worker.domain.policy import Limits
 from worker.journal.storage import FILE_NAME
 from worker.journal.store import Journal, JournalError
@@ -125,11 +126,18 @@ class Daemon:
             show_reasoning=settings.thinking.publish_reasoning,
         )
         self._access = Access(rules(settings), time.monotonic)
-        streams = Streams(self._delivery, time.monotonic)
+        self._tails = Tails(
+            self._journal,
+            self._delivery,
+            time.monotonic,
+            connected=lambda: self._connection.connected,
+        )
+        streams = Streams(self._delivery, self._tails, time.monotonic)
         self._endings = Endings(
             journal=self._journal,
             outcome=Outcome(self._worker),
             delivery=self._delivery,
+            streams=streams,
             access=self._access,
             clock=time.monotonic,
             log_content=settings.log.content,
@@ -198,12 +206,15 @@ class Daemon:
             **shared,
             room=Room(
                 self._jobs,
-                in_all=settings.limits.queued_requests,
-                for_client=settings.limits.queued_per_client,
+                in_all=Bounds(settings.limits.queued_requests, settings.limits.queued_bytes),
+                for_client=Bounds(
+                    settings.limits.queued_per_client, settings.limits.queued_bytes_per_client
+                ),
                 clock=time.monotonic,
             ),
             control=Control(**shared, streams=streams, ahead=self._ahead),
             acknowledge=self._window.ack,
+            is_ours=self._connection.is_ours,
             group=self._group,
         )
 
@@ -260,12 +271,20 @@ class Daemon:
             if self._jobs.find(entry.request.client, entry.request.key) is not None:
                 continue
             arrived = now - max(0.0, now_s - entry.request.arrived_at)
-            self._jobs.add(entry.request, entry.routes, arrived, attempts=entry.attempts)
+            self._jobs.add(
+                entry.request,
+                entry.routes,
+                arrived,
+                attempts=entry.attempts,
+                tail=entry.tail,
+                size_bytes=entry.size_bytes,
+            )
         undelivered = self._journal.undelivered()
         for record in undelivered:
             self._delivery.reply(record.client, record.key, record.reply, record.routes)
         if backlog or undelivered:
-            _log.info("resumed", accepted=len(backlog), undelivered=len(undelivered))
+            tokens = sum(len(entry.tail.tokens) for entry in backlog)
+            _log.info("resumed", accepted=len(backlog), tokens=tokens, undelivered=len(undelivered))
 
     def _look_again(self) -> None:
         """Take up what commands beside us have changed, and the rules of the settings."""
@@ -323,6 +342,7 @@ class Daemon:
             await self._group.hand_over(self._jobs, self._journal)
         self._window.open_wide()
         handed_back = await self._jobs.drain(grace_s)
+        await self._tails.close()
         await self._intake.finish(_GOODBYE_S)
         await self._delivery.finish(_GOODBYE_S)
         for task in self._tasks:
@@ -338,7 +358,9 @@ class Daemon:
         _log.info("stopped", why=self._why, handed_back=handed_back)
 
     def _connection_changed(self, state: State) -> None:
-        if not state.connected:
+        if state.connected:
+            self._tails.go_on()
+        else:
             self._window.forget()
         if self._group is not None and state.connected:
             self._group.ask_for_all()
@@ -351,10 +373,20 @@ class Daemon:
 
     def _birth(self) -> Sequence[Outgoing]:
         return [
-            self._status_message(self._presence, self._why),
+            self._status_message(self._presence, self._why_so),
             codec.encode_retained(self._card(), self._topics.card()),
             self._metrics_message(),
         ]
+
+    @property
+    def _why_so(self) -> str:
+        """What the status gives as its reason."""
+        place = self._engines.places[0]
+        if self._presence != "online":
+            return self._why
+        if place.failure is not None:
+            return f"there is no engine: {place.failure}"
+        return "the model is loaded" if place.residency == "resident" else self._why
 
     def _announce(self) -> None:
         for message in self._birth():
@@ -375,7 +407,9 @@ class Daemon:
         )
 
     def _status_message(self, status: presence.Presence, why: str) -> Outgoing:
-        model = self._serving.model if status == "online" else None
+        place = self._engines.places[0]
+        loaded = status == "online" and place.residency == "resident"
+        model = place.serving.model if loaded else None
         body = presence.status(
             status,
             worker=self._worker,
@@ -432,9 +466,12 @@ class Daemon:
 
     async def _expire_records(self) -> None:
         while True:
-            await asyncio.sleep(_EXPIRE_EVERY_S)
             self._keep_speeds()
             try:
-                await self._journal.expire()
+                gone = await self._journal.expire()
             except JournalError as error:
                 _log.warning("not_expired", error=str(error))
+            else:
+                if gone:
+                    _log.info("expired", entries=gone)
+            await asyncio.sleep(min(_EXPIRE_EVERY_S, self._settings.journal.retention_s / 4))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING
 
 import structlog
 
 from worker.crash_points import CrashPoint, reach
+from worker.daemon.patience import delays
+from worker.domain.errors import TooLarge
 from worker.domain.messages import ErrorBody, Progress, Reply, ReplyRoute, StreamPart
 from worker.transport import codec
-from worker.transport.publishing import PublishFailed
+from worker.transport.publishing import LargerThanTaken, PublishFailed, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -22,6 +25,11 @@ if TYPE_CHECKING:
     from worker.transport.topics import Topics
 
     Publish = Callable[[Outgoing], asyncio.Future[None]]
+
+_TRIES = 8
+"""How often a reply is offered to a broker that refuses it, before the next start."""
+
+_IN_VAIN = (LargerThanTaken, Stopped)
 
 _log = structlog.get_logger(__name__)
 
@@ -97,12 +105,42 @@ class Delivery:
     async def _deliver(
         self, client: str, key: bytes, reply: Reply, routes: Sequence[ReplyRoute]
     ) -> None:
-        published = [self._publish(codec.encode_reply(reply, to)) for to in routes]
-        reach(CrashPoint.PUBLISHED)
-        await asyncio.gather(*published)
+        try:
+            await self._until_published(reply, routes)
+        except LargerThanTaken as error:
+            await self._give_up(client, key, reply, routes, str(error))
+            return
         reach(CrashPoint.CONFIRMED)
         await self._journal.delivered(client, key, routes)
         reach(CrashPoint.DELIVERED)
+
+    async def _until_published(self, reply: Reply, routes: Sequence[ReplyRoute]) -> None:
+        """Publish a reply; where the broker refuses it, again a few times, longer apart."""
+        for delay_s in itertools.islice(delays(last_s=60), _TRIES):
+            published = [self._publish(codec.encode_reply(reply, to)) for to in routes]
+            reach(CrashPoint.PUBLISHED)
+            done = await asyncio.gather(*published, return_exceptions=True)
+            failures = [one for one in done if isinstance(one, BaseException)]
+            if not failures:
+                return
+            worst = max(failures, key=lambda one: isinstance(one, _IN_VAIN))
+            if isinstance(worst, _IN_VAIN) or not isinstance(worst, PublishFailed):
+                raise worst
+            routes = [to for to, one in zip(routes, done, strict=True) if one is not None]
+            _log.warning("reply_refused", error=str(failures[0]), retry_in_s=delay_s)
+            await asyncio.sleep(delay_s)
+        raise PublishFailed(f"the broker has refused it {_TRIES} times")
+
+    async def _give_up(
+        self, client: str, key: bytes, reply: Reply, routes: Sequence[ReplyRoute], why: str
+    ) -> None:
+        """Tell a client that its reply can't be sent, and record that this is its reply."""
+        error = TooLarge(f"the answer is larger than the broker lets through: {why}")
+        told = error_reply(error, reply.id)
+        await self._journal.dead(client, key, error.code, told, history=[why], instead=True)
+        self.dead_letter(client, error, request_id=reply.id, history=[why])
+        await self._until_published(told, routes)
+        await self._journal.delivered(client, key, routes)
 
     def _in_background(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from worker.daemon.delivery import Delivery
     from worker.daemon.job import Job, StopReason
     from worker.daemon.outcome import Outcome
+    from worker.daemon.streams import Streams
     from worker.domain.errors import ThinkqError
     from worker.domain.messages import Reply, Request
     from worker.domain.session import Session
@@ -41,6 +42,7 @@ class Endings:
         journal: Keeps the reply.
         outcome: Writes it.
         delivery: Publishes it.
+        streams: Publishes before it what was said last.
         access: Counts what was used.
         clock: The monotonic clock, in seconds.
         log_content: Whether answers may stand in the log.
@@ -53,6 +55,7 @@ class Endings:
         journal: Journal,
         outcome: Outcome,
         delivery: Delivery,
+        streams: Streams,
         access: Access,
         clock: Callable[[], float],
         log_content: bool = False,
@@ -60,6 +63,7 @@ class Endings:
         self._journal = journal
         self._outcome = outcome
         self._delivery = delivery
+        self._tails = streams.tails
         self._access = access
         self._clock = clock
         self._log_content = log_content
@@ -99,6 +103,7 @@ class Endings:
                 request.client, request.key, error.code, reply, history=history
             )
         )
+        self._tails.release(job)
         self._delivery.reply(request.client, request.key, reply, job.routes)
         self._delivery.dead_letter(request.client, error, request_id=request.id, history=history)
 
@@ -127,6 +132,7 @@ class Endings:
             total_ms=job.timing(self._clock()).total_ms,
             **(_said(reply) if self._log_content else {}),
         )
+        self._tails.release(job)
         self._delivery.reply(request.client, request.key, reply, job.routes)
         if reply.status == "ok":
             self.on_turn(job, reply, session)

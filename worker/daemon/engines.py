@@ -218,7 +218,8 @@ class Engines:
             return
         wait_s = place.retry_at - self._clock()
         if place.failure is not None and wait_s > 0:
-            self._refuse_waiting(place, wait_s)
+            if not place.source.pinned:
+                self._refuse_waiting(place, wait_s)
             return
         try:
             if not place.sized:
@@ -319,9 +320,11 @@ class Engines:
         place.failure, place.retry_at = why, self._clock() + delay_s
         _log.error("model_failed", model=place.serving.name, why=why, retry_in_s=delay_s)
         self._let_go(place)
-        self._refuse_waiting(place, delay_s)
         if place.source.pinned:
+            # Who waits for a model that is always there waits until it is again.
             self._look_later(place, delay_s)
+        else:
+            self._refuse_waiting(place, delay_s)
         self._on_change()
 
     def _refuse_waiting(self, place: Place, wait_s: float) -> None:

@@ -6,7 +6,7 @@ A message is acknowledged when what it asked for is on disk, or refused for good
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from worker.crash_points import CrashPoint, reach
 from worker.daemon.fleet import ANY_LOAD
+from worker.daemon.patience import delays
 from worker.daemon.revising import revision_key
 from worker.domain.errors import (
     BadRequest,
@@ -64,6 +65,7 @@ class Intake:
         delivery: Publishes refusals and recorded replies.
         control: Carries out control messages.
         acknowledge: Tells the broker that a message is dealt with.
+        is_ours: Tells whether a message can still be acknowledged; if not, it comes again.
         group: The other workers, where requests are shared.
 
     """
@@ -81,6 +83,7 @@ class Intake:
         delivery: Delivery,
         control: Control,
         acknowledge: Callable[[Incoming], None],
+        is_ours: Callable[[Incoming], bool],
         group: Group | None = None,
     ) -> None:
         self._topics = topics
@@ -93,6 +96,9 @@ class Intake:
         self._delivery = delivery
         self._control = control
         self._acknowledge = acknowledge
+        self._is_ours = is_ours
+        self._finishing = asyncio.Event()
+        self._refused_by_disk = False
         self._group = group
         self._tasks: set[asyncio.Task[None]] = set()
         self._admitting: dict[tuple[str, bytes], asyncio.Event] = {}
@@ -107,16 +113,39 @@ class Intake:
 
     async def finish(self, timeout_s: float) -> None:
         """Wait for what is under way: what is refused now must not come back at the next start."""
+        self._finishing.set()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout_s)
 
     async def _take(self, incoming: Incoming) -> None:
+        # A broker sends what is not acknowledged again when we connect the next time, and not
+        # before. So what the disk does not take waits here; the receive maximum bounds how much.
+        for delay_s in delays():
+            try:
+                is_done = await self._deal_with(incoming)
+            except JournalError as error:
+                log = _log.debug if self._refused_by_disk else _log.error
+                log("not_accepted", error=str(error))
+                self._refused_by_disk = True
+            else:
+                self._refused_by_disk = False
+                if is_done:
+                    self._acknowledge(incoming)
+                    reach(CrashPoint.ACKNOWLEDGED)
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._finishing.wait(), delay_s)
+            if self._finishing.is_set() or not self._is_ours(incoming):
+                return
+
+    async def _deal_with(self, incoming: Incoming) -> bool:
+        """Do what a message asks; False leaves it to our next life."""
         try:
             requested = self._topics.as_requested(incoming.topic)
             if requested is not None:
                 if self._jobs.draining:
                     # Not acknowledged: it comes again at our next start.
-                    return
+                    return False
                 incoming = replace(incoming, topic=requested)
             client = self._topics.client(incoming.topic)
             if incoming.retain:
@@ -131,12 +160,7 @@ class Intake:
                 reach(CrashPoint.ACCEPTED)
         except BadRequest as error:
             _log.warning("no_client", topic=incoming.topic, error=error.message)
-        except JournalError as error:
-            # Not acknowledged: the broker keeps it and sends it again.
-            _log.error("not_accepted", error=str(error))
-            return
-        self._acknowledge(incoming)
-        reach(CrashPoint.ACKNOWLEDGED)
+        return True
 
     async def _request(self, incoming: Incoming, client: str, *, handed_on: bool) -> None:
         request: Request | None = None
@@ -177,8 +201,9 @@ class Intake:
         if self._jobs.find(request.client, request.key) is not None:
             self._go_on(await self._journal.accept(request), request, incoming)
             return
-        refusal = self._refusal(request, arrived)
-        with self._room.held_for(request.client):
+        size_bytes = len(incoming.payload)
+        refusal = self._refusal(request, arrived, size_bytes)
+        with self._room.held_for(request.client, size_bytes):
             if refusal is not None and not await self._is_known(request):
                 raise refusal
             if request.session is not None:
@@ -186,10 +211,10 @@ class Intake:
                 open_session(existing, request.session, request.client)
             self._go_on(await self._journal.accept(request), request, incoming)
 
-    def _refusal(self, request: Request, arrived: float) -> ThinkqError | None:
+    def _refusal(self, request: Request, arrived: float, size_bytes: int) -> ThinkqError | None:
         if self._jobs.draining:
             return ShuttingDown("this worker is stopping", retry_after_ms=_RESTART_MS)
-        return self._access.refusal(request) or self._room.refusal(request, arrived)
+        return self._access.refusal(request) or self._room.refusal(request, arrived, size_bytes)
 
     async def _is_known(self, request: Request) -> bool:
         return await self._journal.find(request.client, request.key) is not None
@@ -211,6 +236,7 @@ class Intake:
                 request,
                 (request.reply_to,),
                 incoming.arrived,
+                size_bytes=len(incoming.payload),
                 as_it_came=None if self._group is None else incoming,
             )
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict, deque
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec.structs import replace
 
 from worker.domain.catalogue import DEFAULT
-from worker.domain.messages import Kind, Lane, Mode, ReplyRoute, Request, Route, Timing
+from worker.domain.messages import (
+    Kind,
+    Lane,
+    Mode,
+    Progress,
+    ReplyRoute,
+    Request,
+    Route,
+    StreamPart,
+    Timing,
+)
+from worker.journal.records import Tail
 from worker.scheduler.lanes import Waiting
 
 if TYPE_CHECKING:
@@ -17,7 +28,6 @@ if TYPE_CHECKING:
 
     from worker.daemon.summarizing import Summary
     from worker.domain.errors import ThinkqError
-    from worker.domain.messages import Progress
     from worker.domain.model import ModelInfo
     from worker.domain.session import Session
     from worker.engine.pipe import Submit
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
 
 
 StopReason: TypeAlias = Literal["cancelled", "deadline"]
+Said: TypeAlias = StreamPart | Progress
 
 MAX_ROUTES = 16
 """As many as the journal keeps of one request."""
@@ -62,6 +73,7 @@ class Job:
         self.arrived = arrived
         self.stage = Stage.WAITING
         self.attempts = 0
+        self.size_bytes = 0
         self.submitted = False
         self.submit: Submit | None = None
         self.first_row: int | None = None
@@ -85,6 +97,19 @@ class Job:
         self.parts: dict[Kind, list[str]] = defaultdict(list)
         self.generated: list[int] = []
         self.progress: list[Progress] = []
+        self.held: deque[Said] = deque()
+        """What was said and is not on disk yet, so that nobody has heard it."""
+        self.released = 0
+        """How much of what was said in this life has been let go."""
+        self.heard: Counter[Kind] = Counter()
+        """How much of each kind has been, in all lives."""
+        self.begun_with: str | None = None
+        """The fingerprint of the model whose tokens these are."""
+        # What the journal has: so much of what was said in this life, so many tokens.
+        self.kept = 0
+        self.kept_tokens = 0
+        self.unkept = Tail()
+        self.begun_kept = False
         self.expiry: asyncio.TimerHandle | None = None
         self._started: float | None = None
         self._first_token: float | None = None
@@ -109,7 +134,9 @@ class Job:
     def waiting(self) -> Waiting:
         """Return what the lanes know of the job."""
         request = self.request
-        return Waiting(self.row, request.client, self.lane, self.arrived, request.session)
+        return Waiting(
+            self.row, request.client, self.lane, self.arrived, request.session, self.size_bytes
+        )
 
     def text(self, kind: Kind) -> str:
         """All the text of a kind so far."""
@@ -152,9 +179,21 @@ class Job:
     def think_after_all(self, why: str) -> None:
         """Begin anew with a thought; nothing of the answer so far has been heard."""
         self.mode = Mode.THINK
-        self.generated.clear()
+        self._begin_anew()
         if self.route is not None:
             self.route = replace(self.route, reason=why, escalated=True)
+
+    def start_over(self) -> None:
+        """Forget what another model had said: this one could not go on with it."""
+        self.parts.clear()
+        self.heard = Counter({Kind.PROGRESS: self.heard[Kind.PROGRESS]})
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        # A list of its own: what was handed to an engine may still be on its way.
+        self.generated = []
+        self.kept_tokens = 0
+        self.begun_kept = False
 
     def held_row_s(self, now: float) -> float:
         """Seconds since the job got its row."""

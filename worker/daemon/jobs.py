@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.daemon.job import Job
+from worker.daemon.tails import restore
 from worker.domain.errors import ThinkqError
 from worker.domain.messages import Kind, Lane
 from worker.engine.pipe import Done
-from worker.journal.store import JournalError
+from worker.journal.store import JournalError, Tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from worker.domain.messages import ReplyRoute, Request
     from worker.router.intents import Intent
     from worker.transport.packets import Incoming
+
+_NOTHING = Tail()
 
 _log = structlog.get_logger(__name__)
 
@@ -79,6 +82,8 @@ class Jobs:
         arrived: float,
         *,
         attempts: int = 0,
+        tail: Tail = _NOTHING,
+        size_bytes: int = 0,
         as_it_came: Incoming | None = None,
         first_row: int | None = None,
     ) -> None:
@@ -89,6 +94,8 @@ class Jobs:
             routes: Where its reply goes.
             arrived: On the monotonic clock, in seconds.
             attempts: How many engines went down with it before.
+            tail: What it has come to in an earlier life of the worker.
+            size_bytes: How much memory it takes, about.
             as_it_came: The message, if another worker may get it while it waits.
             first_row: The row of the answer that it is a revision of.
 
@@ -97,6 +104,8 @@ class Jobs:
             self.idle_work.interrupt()
         job = Job(self._live.new_row(), request, tuple(routes), arrived)
         job.attempts = attempts
+        job.size_bytes = size_bytes
+        restore(job, tail)
         job.as_it_came = as_it_came
         job.first_row = first_row
         self._live.add(job)
@@ -111,7 +120,8 @@ class Jobs:
             self.default.fail(job, error)
             return
         job.served_by = serving.name
-        intent = None if self._live.is_held(job) else self._preparing.intent(request)
+        held = job.generated or self._live.is_held(job)
+        intent = None if held else self._preparing.intent(request)
         if intent is None:
             serving.add(job)
         else:
@@ -163,6 +173,7 @@ class Jobs:
     def let_go(self, job: Job) -> None:
         """Forget a waiting job without a word: another worker has it."""
         self._servings[job.served_by].lanes.remove(job.row)
+        self._streams.tails.ended(job)
         self._live.let_go(job)
 
     def serving_of(self, request: Request) -> Serving:
@@ -219,6 +230,15 @@ class Jobs:
     def waiting_of(self, client: str) -> int:
         """How many jobs of a client wait for a row."""
         return sum(serving.lanes.of_client(client) for serving in self._servings.values())
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes the requests have that wait for a row."""
+        return sum(serving.lanes.bytes_in_all for serving in self._servings.values())
+
+    def waiting_bytes_of(self, client: str) -> int:
+        """How many bytes those of a client have."""
+        return sum(serving.lanes.bytes_of(client) for serving in self._servings.values())
 
     def depth(self) -> dict[Lane, int]:
         """How many wait in each lane."""

@@ -10,6 +10,8 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from worker.daemon.choice import length_of
 from worker.domain.errors import DeadlineUnreachable, QueueFull, ThinkqError
 from worker.scheduler.speeds import fit
@@ -22,13 +24,28 @@ if TYPE_CHECKING:
     from worker.domain.messages import Request
 
 
+class Bounds(Struct, frozen=True):
+    """How much may wait: requests, and their bytes."""
+
+    requests: int
+    size_bytes: int
+
+    def passed(self, requests: int, size_bytes: int) -> str | None:
+        """Say which bound one more request would pass, if any."""
+        if requests >= self.requests:
+            return f"{self.requests} requests wait already"
+        if requests and size_bytes > self.size_bytes:
+            return f"with this one, more than {self.size_bytes} bytes of requests would wait"
+        return None
+
+
 class Room:
     """The room for requests that wait.
 
     Args:
         jobs: Knows what waits, and at which model.
-        in_all: How many may wait.
-        for_client: How many of one client may wait.
+        in_all: What may wait.
+        for_client: What of one client may wait.
         clock: The monotonic clock, in seconds.
 
     """
@@ -37,8 +54,8 @@ class Room:
         self,
         jobs: Jobs,
         *,
-        in_all: int,
-        for_client: int,
+        in_all: Bounds,
+        for_client: Bounds,
         clock: Callable[[], float],
     ) -> None:
         self._jobs = jobs
@@ -46,42 +63,47 @@ class Room:
         self._for_client = for_client
         self._clock = clock
         self._held: Counter[str] = Counter()
+        self._held_bytes: Counter[str] = Counter()
 
-    def refusal(self, request: Request, arrived: float) -> ThinkqError | None:
+    def refusal(self, request: Request, arrived: float, size_bytes: int) -> ThinkqError | None:
         """Return why a new request can't be taken now, or None.
 
         Args:
             request: What came.
             arrived: On the monotonic clock, in seconds.
+            size_bytes: Of its payload.
 
         """
         try:
             serving = self._jobs.serving_of(request)
         except ThinkqError as error:
             return error
-        return self._full(request.client, serving) or self._unreachable(request, arrived, serving)
+        full = self._full(request.client, size_bytes, serving)
+        return full or self._unreachable(request, arrived, serving)
 
     @contextmanager
-    def held_for(self, client: str) -> Iterator[None]:
+    def held_for(self, client: str, size_bytes: int) -> Iterator[None]:
         """Keep a place until the request waits in its lane, or is refused after all."""
         self._held[client] += 1
+        self._held_bytes[client] += size_bytes
         try:
             yield
         finally:
             self._held -= Counter((client,))
+            self._held_bytes -= Counter({client: size_bytes})
 
-    def _full(self, client: str, serving: Serving) -> QueueFull | None:
-        waiting = self._jobs.waiting + self._held.total()
-        if waiting >= self._in_all:
-            limit = self._in_all
-        elif self._jobs.waiting_of(client) + self._held[client] >= self._for_client:
-            limit = self._for_client
-        else:
-            return None
-        return QueueFull(
-            f"{limit} requests wait already",
-            retry_after_ms=serving.speeds.wait_ms(waiting, serving.rows),
+    def _full(self, client: str, size_bytes: int, serving: Serving) -> QueueFull | None:
+        jobs = self._jobs
+        waiting = jobs.waiting + self._held.total()
+        waiting_bytes = jobs.waiting_bytes + self._held_bytes.total() + size_bytes
+        of_client = jobs.waiting_of(client) + self._held[client]
+        bytes_of_client = jobs.waiting_bytes_of(client) + self._held_bytes[client] + size_bytes
+        why = self._in_all.passed(waiting, waiting_bytes) or self._for_client.passed(
+            of_client, bytes_of_client
         )
+        if why is None:
+            return None
+        return QueueFull(why, retry_after_ms=serving.speeds.wait_ms(waiting, serving.rows))
 
     def _unreachable(
         self, request: Request, arrived: float, serving: Serving

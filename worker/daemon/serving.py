@@ -181,6 +181,7 @@ class Serving:
         self._running.pop(job.row, None)
         if self.parking.leave(job.row):
             self.lanes.remove(job.row)
+        self._streams.tails.ended(job)
         self._live.end(job, ending)
         self.start_next()
         self.on_end()
@@ -297,6 +298,11 @@ class Serving:
         return job.lane is Lane.BATCH and self._batch_running() > self._batch_rows
 
     async def _start(self, job: Job, engine: Engine) -> None:
+        model = None if self.model is None else self.model.fingerprint
+        if job.begun_with not in (None, model):
+            _log.warning("started_over", id=job.request.id, why="the model is another one now")
+            job.start_over()
+        job.begun_with = model
         try:
             at = At(self.speeds, self.model, len(self._running))
             submit = await self._preparing.for_engine(job, at)
@@ -344,6 +350,7 @@ class Serving:
         for row, tokens in step.tokens:
             if job := self._in_engine(row):
                 job.generated.extend(tokens)
+                self._streams.tails.note(job)
                 self.tokens_produced += len(tokens)
         for event in step.events:
             job = self._in_engine(event.row)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from worker.daemon.delivery import Delivery
     from worker.daemon.job import Job
+    from worker.daemon.tails import Tails
     from worker.domain.messages import ReplyRoute
 
 
@@ -24,13 +25,15 @@ class Streams:
     """Publishes the streams of jobs.
 
     Args:
-        delivery: Publishes.
+        delivery: Publishes what was published before.
+        tails: Publishes what is new, when it is on disk.
         clock: The monotonic clock, in seconds.
 
     """
 
-    def __init__(self, delivery: Delivery, clock: Callable[[], float]) -> None:
+    def __init__(self, delivery: Delivery, tails: Tails, clock: Callable[[], float]) -> None:
         self._delivery = delivery
+        self.tails = tails
         self._clock = clock
 
     def text(self, job: Job, kind: Kind, text: str) -> None:
@@ -38,7 +41,7 @@ class Streams:
         if kind is Kind.REASONING and not self._delivery.show_reasoning:
             return
         seq = job.add(kind, text, self._clock())
-        self._delivery.part(StreamPart(job.request.id, kind, seq, text), job.listeners)
+        self.tails.say(job, StreamPart(job.request.id, kind, seq, text))
 
     def progress(
         self,
@@ -63,7 +66,7 @@ class Streams:
             mode=UNSET if job.mode is None else job.mode,
         )
         job.progress.append(progress)
-        self._delivery.progress(progress, job.listeners)
+        self.tails.say(job, progress)
 
     def join(self, job: Job, route: ReplyRoute) -> None:
         """Let one more route hear a job's stream, from its beginning; no topic hears it twice."""
@@ -79,9 +82,11 @@ class Streams:
             from_seq: The first sequence number wanted of each kind; of the others all.
 
         """
-        for progress in job.progress[from_seq.get(Kind.PROGRESS, 0) :]:
+        for progress in job.progress[from_seq.get(Kind.PROGRESS, 0) : job.heard[Kind.PROGRESS]]:
             self._delivery.progress(progress, [route])
-        self.repeat(job.request.id, job.parts, route, from_seq)
+        # What nobody has heard yet comes to all of them when it is on disk.
+        heard = {kind: texts[: job.heard[kind]] for kind, texts in job.parts.items()}
+        self.repeat(job.request.id, heard, route, from_seq)
 
     def repeat(
         self,

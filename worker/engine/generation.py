@@ -280,13 +280,13 @@ class Generation:
 
     def _enter(self, row: Row, events: list[RowEvent]) -> None:
         following = self._replay(row)
+        row.told = len(row.generated)
         if following is Next.FINISH:
             row.finish(events)
             return
         if following is not Next.GO_ON:
             closing, _ = self._maker.closing(row, following)
             row.accept_forced(closing, events)
-        row.told = len(row.generated)
         self._rows[row.row] = row
         events.append(State(row.row, "prefill"))
         self._read(row)

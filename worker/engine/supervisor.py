@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 _FIRST_DELAY_S = 0.1
 _STOP_S = 2.0
+_ASLEEP_S = 1.0
+"""A timer that is so late tells of a machine that slept."""
 _READ_BYTES = 1 << 20
 _LOAD_TRIES = 3
 """Deaths before the model is loaded, after which it counts as one that can't be."""
@@ -102,6 +104,7 @@ class Engine:
         self._stopping = False
         self._why = ""
         self._last_sign = 0.0
+        self._look_at = 0.0
         self._watchdog: asyncio.TimerHandle | None = None
         self._failed_loads = 0
         self.ready = asyncio.Event()
@@ -264,7 +267,12 @@ class Engine:
         self._last_sign = loop.time()
         if self._watchdog is not None:
             self._watchdog.cancel()
-        self._watchdog = loop.call_later(patience_s, self._check)
+        self._look_again(patience_s)
+
+    def _look_again(self, in_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._look_at = loop.time() + in_s
+        self._watchdog = loop.call_later(in_s, self._check)
 
     def _check(self) -> None:
         self._watchdog = None
@@ -274,8 +282,12 @@ class Engine:
         loop = asyncio.get_running_loop()
         patience_s = self._step_timeout_s if self.ready.is_set() else self._start_timeout_s
         left_s = patience_s - (loop.time() - self._last_sign)
-        if left_s <= 0:
+        if loop.time() - self._look_at > _ASLEEP_S:
+            # It is not the engine that was silent: the machine slept, or we were stopped.
+            _log.info("woke_up", late_s=round(loop.time() - self._look_at, 1))
+            self._watch(patience_s)
+        elif left_s <= 0:
             self._why = f"no sign of life for {patience_s:g} s"
             self._kill()
         else:
-            self._watchdog = loop.call_later(left_s, self._check)
+            self._look_again(left_s)

@@ -68,6 +68,25 @@ def run(connection: sqlite3.Connection, client: str, key: bytes, attempts: int, 
     _note(connection, number, now, f"running, {attempts} engines lost before")
 
 
+def keep(connection: sqlite3.Connection, pieces: Sequence[tuple[str, bytes, bytes]]) -> None:
+    """Add to what running requests have come to.
+
+    Args:
+        connection: The writer's.
+        pieces: Client, key and the bytes of a `Tail` of each.
+
+    """
+    for client, key, piece in pieces:
+        known = number_and_state(connection, client, key)
+        if known is not None and known[1] in _UNANSWERED:
+            connection.execute(
+                "INSERT INTO tail (record, position, body)"
+                " SELECT :record, coalesce(max(position) + 1, 0), :body"
+                " FROM tail WHERE record = :record",
+                {"record": known[0], "body": piece},
+            )
+
+
 def answer(
     connection: sqlite3.Connection,
     client: str,
@@ -84,6 +103,7 @@ def answer(
         return
     number, _ = known
     _insert_reply(connection, number, reply, stream)
+    connection.execute("DELETE FROM tail WHERE record = ?", (number,))
     _set_state(connection, number, State.ANSWERED, now)
     _note(connection, number, now, "answered" if reply.status == "ok" else "answered, an error")
     if session is not None:
@@ -123,14 +143,20 @@ def bury(
     *,
     history: Sequence[str],
     now: float,
+    instead: bool = False,
 ) -> None:
-    """Give up on a request: record why, what happened to it, and what its client is told."""
+    """Give up on a request: record why, what happened to it, and what its client is told.
+
+    `instead` puts that in the place of an answer which could not be sent.
+    """
     known = number_and_state(connection, client, key)
-    if known is None or known[1] not in _UNANSWERED:
+    if known is None or (known[1] not in _UNANSWERED and not instead):
         return
     number, _ = known
+    connection.execute("DELETE FROM reply WHERE record = ?", (number,))
     if reply is not None:
         _insert_reply(connection, number, reply, {})
+    connection.execute("DELETE FROM tail WHERE record = ?", (number,))
     _set_state(connection, number, State.DEAD, now)
     connection.execute("UPDATE record SET reason = ? WHERE number = ?", (reason, number))
     for event in history:

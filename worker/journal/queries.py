@@ -16,12 +16,14 @@ from worker.journal.records import (
     State,
     Stats,
     Summary,
+    Tail,
     Undelivered,
     decode_lengths,
     decode_messages,
     decode_reply,
     decode_request,
     decode_route,
+    decode_tail,
     stream_parts,
 )
 
@@ -109,11 +111,29 @@ def _pending(connection: sqlite3.Connection, which: str) -> list[Pending]:
     found = []
     for number, body, attempts in rows:
         try:
-            found.append(Pending(decode_request(body), routes_of(connection, number), attempts))
+            routes, tail = routes_of(connection, number), _tail_of(connection, number)
+            found.append(Pending(decode_request(body), routes, attempts, tail, len(body)))
         except _UNREADABLE as error:
             # One record that can't be read must not keep the others from being answered.
             _log.error("unreadable_request", record=number, error=str(error))
     return found
+
+
+def _tail_of(connection: sqlite3.Connection, number: int) -> Tail:
+    """Return what a request had come to, as far as it is whole."""
+    pieces = connection.execute(
+        "SELECT position, body FROM tail WHERE record = ? ORDER BY position", (number,)
+    )
+    tail = Tail()
+    for expected, (position, body) in enumerate(pieces):
+        if position != expected:
+            break
+        try:
+            tail += decode_tail(body)
+        except _UNREADABLE as error:
+            _log.error("unreadable_tail", record=number, error=str(error))
+            break
+    return tail
 
 
 def undelivered(connection: sqlite3.Connection) -> list[Undelivered]:

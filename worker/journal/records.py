@@ -13,7 +13,17 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from worker.domain.errors import BadRequest
-from worker.domain.messages import Kind, Message, Reply, ReplyRoute, Request, ToolCall
+from worker.domain.messages import (
+    Kind,
+    Message,
+    Mode,
+    Progress,
+    Reply,
+    ReplyRoute,
+    Request,
+    Route,
+    ToolCall,
+)
 
 StreamLengths: TypeAlias = Mapping[Kind, Sequence[int]]
 """How many characters each part of a stream had, for each kind of text."""
@@ -57,12 +67,52 @@ class Dead(Struct, frozen=True):
 Admission: TypeAlias = New | Joined | Answered | Dead
 
 
+class Begun(Struct, frozen=True, omit_defaults=True):
+    """How a request is being answered: what of it must not change if it is gone on with.
+
+    `model` is the fingerprint of the one whose tokens follow, `remember` the mode that its session
+    will remember.
+    """
+
+    model: str
+    mode: Mode
+    route: Route
+    remember: Mode | None = None
+
+
+class Tail(Struct, frozen=True, omit_defaults=True):
+    """What a running request has come to: in the journal piece by piece, each since the last.
+
+    `begun` stands in the first piece with tokens, and where the answer was begun anew: tokens and
+    parts before it count no more. What was streamed is in `parts` and `progress`, in its order.
+    """
+
+    begun: Begun | None = None
+    tokens: tuple[int, ...] = ()
+    parts: tuple[tuple[Kind, str], ...] = ()
+    progress: tuple[Progress, ...] = ()
+
+    def __add__(self, later: Tail) -> Tail:
+        """Return both pieces as one."""
+        return Tail(
+            later.begun or self.begun,
+            later.tokens if later.begun else self.tokens + later.tokens,
+            later.parts if later.begun else self.parts + later.parts,
+            self.progress + later.progress,
+        )
+
+
 class Pending(Struct, frozen=True):
-    """A request without an answer; `attempts` is how many engines went down with it."""
+    """A request without an answer, and what it has come to in an earlier life of the worker.
+
+    `attempts` is how many engines went down with it, `size_bytes` what it takes here.
+    """
 
     request: Request
     routes: tuple[ReplyRoute, ...]
     attempts: int
+    tail: Tail = Tail()
+    size_bytes: int = 0
 
 
 class Undelivered(Struct, frozen=True):
@@ -111,6 +161,7 @@ _reply_decoder = msgspec.msgpack.Decoder(Reply)
 _route_decoder = msgspec.msgpack.Decoder(ReplyRoute)
 _lengths_decoder = msgspec.msgpack.Decoder(dict[Kind, list[int]])
 _messages_decoder = msgspec.msgpack.Decoder(tuple[Message, ...])
+_tail_decoder = msgspec.msgpack.Decoder(Tail)
 
 encode = msgspec.msgpack.encode
 decode_request = _request_decoder.decode
@@ -118,6 +169,7 @@ decode_reply = _reply_decoder.decode
 decode_route = _route_decoder.decode
 decode_lengths = _lengths_decoder.decode
 decode_messages = _messages_decoder.decode
+decode_tail = _tail_decoder.decode
 
 
 def encode_request(request: Request) -> bytes:

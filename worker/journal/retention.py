@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 CHUNK = 500
 """Records deleted in one transaction: others wait no longer than for a batch of their own."""
 
+CHUNK_BYTES = 1024 * 1024
+"""Of their texts: what is overwritten goes through the log, for which a full disk has no room."""
+
 _PAGES = 2000
 """Given back in one transaction: 8 MiB, a few milliseconds."""
 
@@ -36,9 +39,11 @@ class Retention(Struct, frozen=True, kw_only=True):
 def expire(connection: sqlite3.Connection, retention: Retention, now: float) -> int:
     """Delete the next `CHUNK` of what is too old or too much; return how many were deleted."""
     old = connection.execute(
-        "DELETE FROM record WHERE number IN"
-        " (SELECT number FROM finished WHERE updated_at < ? LIMIT ?)",
-        (now - retention.records_s, CHUNK),
+        "DELETE FROM record WHERE number IN (SELECT number FROM"
+        " (SELECT number, sum(size_bytes) OVER (ORDER BY number) - size_bytes AS before FROM"
+        " (SELECT number, size_bytes FROM finished WHERE updated_at < ? LIMIT ?))"
+        " WHERE before < ?)",
+        (now - retention.records_s, CHUNK, CHUNK_BYTES),
     )
     idle = connection.execute(
         "DELETE FROM session WHERE name IN (SELECT name FROM session WHERE updated_at < ? LIMIT ?)",
@@ -49,7 +54,7 @@ def expire(connection: sqlite3.Connection, retention: Retention, now: float) -> 
 
 def _expire_by_bytes(connection: sqlite3.Connection, max_bytes: int) -> int:
     (held,) = connection.execute("SELECT coalesce(sum(size_bytes), 0) FROM record").fetchone()
-    excess = held - max_bytes
+    excess = min(held - max_bytes, CHUNK_BYTES)
     going = []
     if excess > 0:
         oldest = connection.execute(

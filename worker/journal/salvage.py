@@ -26,6 +26,7 @@ _TABLES = {
     "request": "record",
     "reply": "record",
     "route": "record, position",
+    "tail": "record, position",
     "event": "number",
     "session": "name",
     "erasure": "number",
@@ -46,6 +47,8 @@ DELETE FROM record
 DELETE FROM request WHERE record NOT IN (SELECT number FROM record);
 DELETE FROM route WHERE record NOT IN (SELECT number FROM record);
 DELETE FROM event WHERE record NOT IN (SELECT number FROM record);
+DELETE FROM tail WHERE record NOT IN
+    (SELECT number FROM record WHERE state IN ('accepted', 'running'));
 """
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

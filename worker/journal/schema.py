@@ -96,7 +96,17 @@ CREATE TABLE example (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _EXAMPLES)
+_TAILS = """
+-- What a request has come to while it runs, piece by piece; gone when it has its answer.
+CREATE TABLE tail (
+    record   INTEGER NOT NULL REFERENCES record (number) ON DELETE CASCADE,
+    position INTEGER NOT NULL,        -- from 0, without gaps
+    body     BLOB    NOT NULL,        -- Tail, MessagePack
+    PRIMARY KEY (record, position)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _EXAMPLES, _TAILS)
 """Each brings a file one version forward. Never change one that was released: add the next."""
 
 

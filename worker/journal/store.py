@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
@@ -27,9 +27,12 @@ from worker.journal.records import (
     State,
     Stats,
     StreamLengths,
+    Tail,
     Undelivered,
+    encode,
     encode_request,
 )
+from worker.journal.reserve import Reserve
 from worker.journal.retention import Retention
 from worker.journal.storage import JournalError, open_for_reading, open_for_writing
 from worker.journal.writer import Writer
@@ -56,8 +59,14 @@ __all__ = [
     "State",
     "Stats",
     "StreamLengths",
+    "Tail",
     "Undelivered",
 ]
+
+T = TypeVar("T")
+
+_RESERVE_AGAIN_S = 0.5
+"""Between two looks whether there is room on the disk again."""
 
 _log = structlog.get_logger(__name__)
 
@@ -82,6 +91,9 @@ class Journal:
         self._retention = retention_
         self._now = now
         self._writer = Writer(connection)
+        self._reserve = Reserve(path)
+        self._reserve.keep()
+        self._looked_at = 0.0
 
     @classmethod
     def open(
@@ -135,6 +147,7 @@ class Journal:
         """
         stored = encode_request(request)
         now = self._now()
+        await self._see_to_the_reserve()
         return await self._writer.submit(
             lambda connection: changes.accept(connection, request, stored, now)
         )
@@ -142,9 +155,12 @@ class Journal:
     async def running(self, client: str, key: bytes, attempts: int) -> None:
         """Note that a request goes to the engine; `attempts` engines went down with it before."""
         now = self._now()
-        await self._writer.submit(
-            lambda connection: changes.run(connection, client, key, attempts, now)
-        )
+        await self._insist(lambda connection: changes.run(connection, client, key, attempts, now))
+
+    async def keep(self, pieces: Sequence[tuple[str, bytes, Tail]]) -> None:
+        """Add to what running requests (client, key) have come to; stream it only after this."""
+        stored = [(client, key, encode(tail)) for client, key, tail in pieces]
+        await self._writer.submit(lambda connection: changes.keep(connection, stored))
 
     async def answer(
         self,
@@ -168,7 +184,7 @@ class Journal:
 
         """
         now = self._now()
-        await self._writer.submit(
+        await self._insist(
             lambda connection: changes.answer(
                 connection, client, key, reply, stream, session=session, now=now
             )
@@ -179,9 +195,7 @@ class Journal:
     ) -> None:
         """Note that the broker has the reply: on `routes`, or on all there are."""
         now = self._now()
-        await self._writer.submit(
-            lambda connection: changes.deliver(connection, client, key, routes, now)
-        )
+        await self._insist(lambda connection: changes.deliver(connection, client, key, routes, now))
 
     async def dead(
         self,
@@ -191,12 +205,16 @@ class Journal:
         reply: Reply | None = None,
         *,
         history: Sequence[str] = (),
+        instead: bool = False,
     ) -> None:
-        """Give up on a request: why, what its client is told, and what led to it."""
+        """Give up on a request: why, what its client is told, and what led to it.
+
+        `instead` gives up on an answer too, which nobody has got and nobody can get.
+        """
         now = self._now()
-        await self._writer.submit(
+        await self._insist(
             lambda connection: changes.bury(
-                connection, client, key, reason, reply, history=history, now=now
+                connection, client, key, reason, reply, history=history, instead=instead, now=now
             )
         )
 
@@ -210,6 +228,28 @@ class Journal:
         return await self._writer.submit(
             lambda connection: feedback.note(connection, client, key, verdict, now)
         )
+
+    async def _insist(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Write what was promised, in the room kept for it where there is no other."""
+        try:
+            return await self._writer.submit(work)
+        except JournalError as error:
+            if not self._reserve.there:
+                raise
+            self._reserve.spend()
+            _log.error("disk_full", why=str(error), accepting=False)
+            return await self._writer.submit(work)
+
+    async def _see_to_the_reserve(self) -> None:
+        """Accept nothing new while there is no room for the answers."""
+        if self._reserve.there:
+            return
+        if time.monotonic() - self._looked_at >= _RESERVE_AGAIN_S:
+            self._looked_at = time.monotonic()
+            if await self._writer.submit(lambda _: self._reserve.keep(), alone=True):
+                _log.info("disk_has_room", accepting=True)
+                return
+        raise JournalError("the disk is full: what room there is is for answers")
 
     # Questions -----------------------------------------------------------------------------
 
@@ -269,10 +309,12 @@ class Journal:
     async def expire(self) -> int:
         """Delete what is too old or too much; return how many entries went."""
         removed = 0
-        while gone := await self._writer.submit(
+        while gone := await self._insist(
             partial(retention.expire, retention=self._retention, now=self._now())
         ):
             removed += gone
+            if not self._reserve.there:
+                await self._writer.submit(retention.empty_log, alone=True)
         if removed:
             while await self._writer.submit(retention.give_back_pages):
                 pass

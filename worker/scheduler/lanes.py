@@ -9,7 +9,7 @@ flood by one delays no other.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
@@ -36,6 +36,7 @@ class Waiting(Struct, frozen=True):
     lane: Lane
     arrived: float
     session: str | None = None
+    size_bytes: int = 0
 
 
 class Lanes:
@@ -54,6 +55,7 @@ class Lanes:
         self._turn = 0
         self._sessions: Sessions = {} if sessions is None else sessions
         self._by_row: dict[int, Waiting] = {}
+        self._bytes: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._by_row)
@@ -82,6 +84,7 @@ class Lanes:
         """Queue a request behind its client's others in its lane."""
         self._queue_of(waiting).append(waiting)
         self._by_row[waiting.row] = waiting
+        self._bytes[waiting.client] += waiting.size_bytes
         if waiting.session is not None:
             self._sessions.setdefault(waiting.session, deque()).append(waiting.row)
 
@@ -89,6 +92,7 @@ class Lanes:
         """Queue a request that had begun before its client's others, and first in its session."""
         self._queue_of(waiting).appendleft(waiting)
         self._by_row[waiting.row] = waiting
+        self._bytes[waiting.client] += waiting.size_bytes
         if waiting.session is not None:
             self._sessions.setdefault(waiting.session, deque()).appendleft(waiting.row)
 
@@ -145,6 +149,9 @@ class Lanes:
         waiting = self._by_row.pop(row, None)
         if waiting is None:
             return None
+        self._bytes[waiting.client] -= waiting.size_bytes
+        if not self._bytes[waiting.client]:
+            del self._bytes[waiting.client]
         clients = self._lanes[waiting.lane]
         clients[waiting.client].remove(waiting)
         if not clients[waiting.client]:
@@ -172,6 +179,15 @@ class Lanes:
     def of_client(self, client: str) -> int:
         """How many requests of a client wait."""
         return sum(len(clients.get(client, ())) for clients in self._lanes.values())
+
+    def bytes_of(self, client: str) -> int:
+        """How many bytes the waiting requests of a client have."""
+        return self._bytes[client]
+
+    @property
+    def bytes_in_all(self) -> int:
+        """How many bytes all waiting requests have."""
+        return self._bytes.total()
 
     def ahead_of(self, row: int) -> int:
         """Roughly how many stand before a request: those of its lane and of more urgent ones."""

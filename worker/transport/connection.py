@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 from paho.mqtt import client as mqtt
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
@@ -23,6 +24,8 @@ from worker.transport.paho_client import (
     connect_properties,
     make_client,
     send_without_delay,
+    server_limits,
+    set_will,
     to_incoming,
 )
 from worker.transport.publishing import Publishing
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
     from worker.transport.options import BrokerOptions
-    from worker.transport.packets import Incoming, Outgoing
+    from worker.transport.packets import Incoming, Outgoing, ServerLimits
 
 _log = structlog.get_logger(__name__)
 
@@ -43,8 +46,10 @@ _STABLE_AFTER_S = 60.0
 """A connection that lasted this long was a good one: the next retry is quick again. Two clients
 of one id, each throwing out the other, never get there, as each waits less than this."""
 
+_RETAIN_NOT_SUPPORTED = 0x9A
+_QOS_NOT_SUPPORTED = 0x9B
+_SHARED = "$share/"
 _RETAINED_NEVER = 2
-_NO_LIMIT = 65_535
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -91,6 +96,7 @@ class Connection:
         self._on_message = on_message
         self._on_state = on_state
         self._birth = birth
+        self._will = will
         self._client = make_client(options, will)
         self._client.on_socket_open = send_without_delay
         self._client.on_connect = self._network_connected
@@ -111,9 +117,11 @@ class Connection:
         self._live = False
         self._stopping = False
         self._reported = ""
+        self._lacking: list[str] = []
         # The network thread's; the loop reads the first.
         self._connection = 0
         self._session_present = False
+        self._asked: Sequence[str] = self._subscriptions
         self._refusal: ReasonCode | None = None
         self._connected_since: float | None = None
         self._failures = 0
@@ -155,6 +163,11 @@ class Connection:
         token = incoming.token
         if isinstance(token, AckToken) and token.qos and token.connection == self._connection:
             self._client.ack(token.packet_id, token.qos)
+
+    def is_ours(self, incoming: Incoming) -> bool:
+        """Tell whether a message can still be acknowledged: if not, the broker sends it again."""
+        token = incoming.token
+        return isinstance(token, AckToken) and token.connection == self._connection
 
     def publish(self, outgoing: Outgoing) -> asyncio.Future[None]:
         """Publish and return what resolves when it is safe to forget the message.
@@ -203,11 +216,13 @@ class Connection:
 
     # What runs on the loop.
 
-    def _connected(
-        self, window: int, server_maximum_bytes: int | None, returned: Sequence[int]
-    ) -> None:
+    def _connected(self, limits: ServerLimits, returned: Sequence[int]) -> None:
         self._live = True
-        self._publishing.connected(window, server_maximum_bytes, returned)
+        lacking = _lacking(limits)
+        if lacking and lacking != self._lacking:
+            _log.error("broker_limits", lacking=lacking)
+        self._lacking = lacking
+        self._publishing.connected(limits, returned)
 
     def _subscribed(self, refused: Sequence[str], session_present: bool) -> None:  # noqa: FBT001 - posted, not called by people
         for topic_filter in refused:
@@ -273,30 +288,47 @@ class Connection:
     ) -> None:
         if reason.is_failure:
             self._refusal = reason  # on_disconnect follows and knows less
+            self._lessen_will(reason.value)
             return
         self._connection += 1
         self._session_present = flags.session_present
         self._connected_since = time.monotonic()
-        receive_maximum = getattr(properties, "ReceiveMaximum", _NO_LIMIT)
-        window = min(self._options.max_in_flight, receive_maximum)
+        limits = server_limits(properties, self._options.max_in_flight)
         returned: list[int] = []
-        if self._publishing.in_flight > window:
+        if self._publishing.in_flight > limits.window:
             # paho is about to send them all again, more than this broker takes at once.
             returned = [message.mid for message in client.drop_out_messages()]
-        server_maximum_bytes = getattr(properties, "MaximumPacketSize", None)
+        self._subscribe(client, limits)
+        # Not before: the loop would publish at once, and an answer could overtake the SUBACK.
+        self._post(self._connected, limits, returned)
+
+    def _subscribe(self, client: mqtt.Client, limits: ServerLimits) -> None:
+        # A broker without shared subscriptions ends the connection of who asks for one.
+        self._asked = [
+            one
+            for one in self._subscriptions
+            if limits.shared_subscriptions or not one.startswith(_SHARED)
+        ]
         if self._is_v5:
             never = SubscribeOptions(qos=1, retainHandling=_RETAINED_NEVER)
             wanted = SubscribeOptions(qos=1)
             client.subscribe(
-                [
-                    (topic_filter, wanted if topic_filter in self._retained else never)
-                    for topic_filter in self._subscriptions
-                ]
+                [(one, wanted if one in self._retained else never) for one in self._asked]
             )
         else:
-            client.subscribe([(topic_filter, 1) for topic_filter in self._subscriptions])
-        # Not before: the loop would publish at once, and an answer could overtake the SUBACK.
-        self._post(self._connected, window, server_maximum_bytes, returned)
+            client.subscribe([(one, 1) for one in self._asked])
+
+    def _lessen_will(self, reason_code: int) -> None:
+        """Ask the broker for no more than it can do: it refuses a connection for its will."""
+        if self._will is None:
+            return
+        if reason_code == _RETAIN_NOT_SUPPORTED:
+            self._will = replace(self._will, retain=False)
+        elif reason_code == _QOS_NOT_SUPPORTED:
+            self._will = replace(self._will, qos=0)
+        else:
+            return
+        set_will(self._client, self._will, with_properties=self._is_v5)
 
     def _network_subscribed(
         self,
@@ -306,7 +338,7 @@ class Connection:
         reasons: Sequence[ReasonCode],
         _properties: Properties | None,
     ) -> None:
-        answers = zip(self._subscriptions, reasons, strict=False)
+        answers = zip(self._asked, reasons, strict=False)
         refused = [topic_filter for topic_filter, reason in answers if reason.is_failure]
         self._post(self._subscribed, refused, self._session_present)
 
@@ -360,3 +392,15 @@ class Connection:
     ) -> None:
         failure = reason.getName() if reason.is_failure else None
         self._post(self._publishing.acknowledged, packet_id, failure)
+
+
+def _lacking(limits: ServerLimits) -> list[str]:
+    """Say in words which promises can't be kept with a broker of such limits."""
+    words = []
+    if limits.qos == 0:
+        words.append("QoS 1: requests and replies may be lost on their way")
+    if not limits.retain:
+        words.append("retained messages: who comes later does not hear of the worker's status")
+    if not limits.shared_subscriptions:
+        words.append("shared subscriptions: unset topics.group, or this worker gets no requests")
+    return words

@@ -28,6 +28,19 @@ class Incoming(Struct, frozen=True, kw_only=True):
     token: object = None
 
 
+class ServerLimits(Struct, frozen=True, kw_only=True):
+    """What a broker said at connecting of what it takes (MQTT 5, 3.2.2.3).
+
+    `window` is how many messages may be unacknowledged at once, the smaller of its and ours.
+    """
+
+    window: int = 65_535
+    packet_bytes: int | None = None
+    qos: int = 1
+    retain: bool = True
+    shared_subscriptions: bool = True
+
+
 class Outgoing(Struct, frozen=True, kw_only=True):
     """One PUBLISH to send. On MQTT 3.1.1 the properties stay behind."""
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.exception import MQTTException
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from worker.transport.packets import Incoming, Outgoing
+from worker.transport.packets import Incoming, Outgoing, ServerLimits
 
 if TYPE_CHECKING:
     from worker.transport.options import BrokerOptions
@@ -30,6 +32,8 @@ takes quadratic time: 200 ms at this size, minutes at a megabyte."""
 
 _BURST = MessageType.PINGREQ
 """What paho takes a burst for: a packet of which it keeps no account."""
+
+_NO_LIMIT = 65_535
 
 _UNREADABLE = (MQTTException, ValueError, LookupError, struct.error)
 
@@ -74,6 +78,11 @@ class GuardedClient(mqtt.Client):
     def unsent(self) -> int:
         """How many packets wait for the socket; a burst is one."""
         return len(self._out_packet)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How many bytes they have left."""
+        return sum(one["to_process"] for one in self._out_packet.copy())
 
     def send_burst(self, packets: bytes) -> None:
         """Send whole packets that nobody answers, and of which nobody needs to hear.
@@ -132,14 +141,32 @@ def make_client(options: BrokerOptions, will: Outgoing | None) -> GuardedClient:
     if options.tls is not None:
         client.tls_set_context(options.tls.context())
     if will is not None:
-        client.will_set(
-            will.topic,
-            will.payload,
-            will.qos,
-            will.retain,
-            publish_properties(will, PacketTypes.WILLMESSAGE) if is_v5 else None,
-        )
+        set_will(client, will, with_properties=is_v5)
     return client
+
+
+def set_will(client: mqtt.Client, will: Outgoing, *, with_properties: bool) -> None:
+    """Have the broker publish a message for us when we vanish, from the next connection on."""
+    properties = publish_properties(will, PacketTypes.WILLMESSAGE) if with_properties else None
+    client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
+
+
+def server_limits(properties: Properties | None, max_in_flight: int) -> ServerLimits:
+    """Return what a CONNACK says of the broker's limits.
+
+    Args:
+        properties: The CONNACK's; None where the protocol has none.
+        max_in_flight: How many messages we would have unacknowledged at most.
+
+    """
+    found = ServerLimits(
+        window=getattr(properties, "ReceiveMaximum", _NO_LIMIT),
+        packet_bytes=getattr(properties, "MaximumPacketSize", None),
+        qos=min(1, getattr(properties, "MaximumQoS", 1)),
+        retain=bool(getattr(properties, "RetainAvailable", 1)),
+        shared_subscriptions=bool(getattr(properties, "SharedSubscriptionAvailable", 1)),
+    )
+    return replace(found, window=min(max_in_flight, found.window))
 
 
 def connect_properties(options: BrokerOptions) -> Properties:
@@ -196,9 +223,19 @@ def to_incoming(message: mqtt.MQTTMessage, connection: int) -> Incoming:
     )
 
 
+_UNSENT_BYTES = 16 * 1024
+_TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 0x201 if sys.platform == "darwin" else 25)
+"""socket has the name from Python 3.12 on."""
+
+
 def send_without_delay(_client: mqtt.Client, _userdata: object, sock: Any) -> None:
-    """Turn Nagle's algorithm off, which holds small packets back for up to 40 ms."""
+    """Have the system hold nothing back, and not take more than the network does.
+
+    Nagle's algorithm holds small packets for up to 40 ms. And megabytes of a stream that lie in
+    the system's buffer are out of our hands: a final reply would come behind them.
+    """
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
 
 
 def _outline(

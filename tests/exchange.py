@@ -1,4 +1,4 @@
-"""Asking and listening as the contract has it: what the tests of this folder say most often.
+"""Asking and listening as the contract has it: what the tests say most often.
 
 Knows of the worker what its contract says, and imports nothing of it.
 """
