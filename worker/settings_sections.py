@@ -250,6 +250,11 @@ class Engine(_Section):
         ge=0,
         description="Memory for the KV caches of ended conversations; 0 keeps none.",
     )
+    cache_disk_bytes: int = Field(
+        default=4 * 1024**3,
+        ge=0,
+        description="Disk for those of sessions and pinned prompts, for a restart; 0 keeps none.",
+    )
     pinned: tuple[PinnedPrompt, ...] = Field(
         default=(),
         description="Prompts that are read at the start and help every client's requests.",

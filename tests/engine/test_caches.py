@@ -7,7 +7,7 @@ from test_generation import GREEDY, Runner
 
 from worker.domain.messages import Kind, Mode
 from worker.engine.models import load
-from worker.engine.pipe import Forget
+from worker.engine.pipe import Cancel, Forget
 
 LONG = "Here is a long introduction to cats and lighthouses. " * 12
 
@@ -63,6 +63,16 @@ def test_the_very_same_prompt_is_answered_the_same(runner):
     again = turn(runner, LONG, row=2)
     assert again.text(row=2) == first.text()
     assert again.done[2].cached_tokens == first.done[1].prompt_tokens - 1
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_what_was_read_for_a_cancelled_request_is_not_read_again(runner, steps):
+    runner.submit(1, LONG, owner="me", sampling=GREEDY)
+    for _ in range(steps):
+        runner.generation.step()
+    runner.generation.cancel(Cancel(1))
+    again = turn(runner, LONG, row=2)
+    assert again.done[2].cached_tokens > 0.9 * again.done[2].prompt_tokens
 
 
 def test_another_client_gains_nothing_from_it(runner):

@@ -1,14 +1,20 @@
 """What is read while nobody waits: the next turn, pinned prompts, an early transcript."""
 
 import pytest
-from test_generation import GREEDY, Runner
+from test_generation import GREEDY
+from test_long_context import Runner
 
 from worker.domain.messages import Kind, Mode, Sampling
+from worker.engine.making import RowMaker
 from worker.engine.models import load
-from worker.engine.pipe import Ahead, Forget
+from worker.engine.pipe import Ahead, Forget, Submit
 
 LONG = "Here is a long introduction to cats and lighthouses. " * 6
 SYSTEM = {"role": "system", "content": "You answer in one sentence and never lie. " * 5}
+TOOL = {
+    "type": "function",
+    "function": {"name": "open_door", "parameters": {"type": "object", "properties": {}}},
+}
 
 
 @pytest.fixture(scope="module")
@@ -21,15 +27,19 @@ def runner(qwen):
     return Runner(qwen, cache_bytes=1 << 28)
 
 
+def finish_reading(runner):
+    while runner.pools.ahead_pending:
+        runner.pools.step_ahead()
+
+
 def read_ahead(runner, messages, owner="me", kind="history", **fields):
     ahead = Ahead(owner=owner, kind=kind, messages=messages, **fields)
-    runner.generation.take(runner.generation.wish(ahead))
-    while runner.generation.ahead.pending:
-        runner.generation.ahead.step()
+    runner.pools.read_ahead(ahead)
+    finish_reading(runner)
 
 
 def ask(runner, messages, row=1, owner="me", **fields):
-    runner.submit(row, messages, owner=owner, **{"sampling": GREEDY, **fields})
+    runner.submit(row, messages, **{"owner": owner, "sampling": GREEDY, **fields})
     return runner.run()
 
 
@@ -69,25 +79,24 @@ def test_it_says_what_it_would_have_said_without(runner, qwen):
 
 
 def test_reading_stops_when_a_request_comes_and_goes_on_afterwards(runner):
-    generation = runner.generation
+    pools = runner.pools
     history = turn("Cats like lighthouses.")
-    generation.take(generation.wish(Ahead(owner="me", kind="history", messages=history)))
+    pools.read_ahead(Ahead(owner="me", kind="history", messages=history))
     for _ in range(2):
-        generation.ahead.step()
-    generation.ahead.pause()
-    read = generation.ahead.tokens_read
+        pools.step_ahead()
+    pools.pause_ahead()
+    read = pools.recall.ahead.tokens_read
     said = ask(runner, [*history, user("And?")])
     assert said.done[1].cached_tokens == read
-    assert generation.ahead.pending
-    while generation.ahead.pending:
-        generation.ahead.step()
+    assert pools.ahead_pending
+    finish_reading(runner)
     # What the request itself has read is not read again.
-    assert generation.ahead.tokens_read == read
+    assert pools.recall.ahead.tokens_read == read
 
 
 def test_what_is_pinned_helps_every_client_and_its_bytes_are_told(runner):
     read_ahead(runner, [SYSTEM], owner=None, kind="pinned")
-    stored = runner.generation.stored()
+    stored = runner.pools.stored()
     assert 0 < stored.pinned_bytes == stored.memory_bytes
     for row, owner in enumerate(["me", "you"], start=1):
         said = ask(runner, [SYSTEM, user(f"I am {owner}.")], row=row, owner=owner)
@@ -110,14 +119,13 @@ def test_a_request_pays_only_what_its_early_transcript_lacks(runner):
 
 
 def test_a_later_transcript_replaces_an_earlier_one(runner):
-    generation = runner.generation
+    pools = runner.pools
     for spoken in ("Turn", "Turn on", "Turn on the lights"):
         ahead = Ahead(owner="me", kind="prewarm", messages=[SYSTEM, user(spoken)])
-        generation.take(generation.wish(ahead))
-    generation.ahead.step()
-    while generation.ahead.pending:
-        generation.ahead.step()
-    assert generation.ahead.tokens_read == len(generation.wish(ahead).tokens)
+        pools.read_ahead(ahead)
+    finish_reading(runner)
+    said = ask(runner, [SYSTEM, user("Turn on the lights")])
+    assert pools.recall.ahead.tokens_read == said.done[1].cached_tokens
 
 
 def test_another_client_gains_nothing_from_a_transcript(runner):
@@ -126,12 +134,12 @@ def test_another_client_gains_nothing_from_a_transcript(runner):
 
 
 def test_nothing_is_read_for_a_client_that_is_forgotten(runner):
-    generation = runner.generation
+    pools = runner.pools
     ahead = Ahead(owner="me", kind="history", session="talk", messages=turn("Yes."))
-    generation.take(generation.wish(ahead))
-    generation.ahead.step()
-    generation.forget(Forget("me", "talk"))
-    assert not generation.ahead.pending
+    pools.read_ahead(ahead)
+    pools.step_ahead()
+    pools.forget(Forget("me", "talk"))
+    assert not pools.ahead_pending
     assert ask(runner, [*turn("Yes."), user("And?")]).done[1].cached_tokens == 0
 
 
@@ -145,4 +153,18 @@ def test_a_revision_does_not_read_its_prompt_again(qwen, others):
     assert first.done[1].finish_reason == "stop"
     second = ask(runner, [SYSTEM, user(LONG)], row=2, mode=Mode.THINK, budget_tokens=8, held=1)
     assert unread(second, 2) < 8
-    assert runner.generation.caches.bytes == 0
+    assert runner.pools.memory().store == 0
+
+
+@pytest.mark.parametrize("model", ["tiny_qwen3", "smollm2_path", "embedded_path"])
+@pytest.mark.parametrize("tools", [[], [TOOL]], ids=["no tools", "tools"])
+def test_what_is_read_ahead_is_what_the_next_prompt_begins_with(model, tools, request):
+    maker = RowMaker(load(request.getfixturevalue(model)))
+    history = turn("Cats like lighthouses.")
+    ahead = Ahead(owner="me", kind="history", messages=history, tools=tools)
+    begins = maker.beginning(ahead)
+    for mode in Mode:
+        messages = [*history, user("And dogs?")]
+        prompt = maker.row(Submit(row=1, messages=messages, mode=mode, tools=tools), mode).prompt
+        assert prompt[: len(begins)] == begins
+        assert len(prompt) - len(begins) < 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from worker.transport.options import BrokerOptions
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
+    from pathlib import Path
 
     from worker.router.judge import Router
     from worker.settings import Settings
@@ -97,6 +99,9 @@ def engine_options(settings: Settings, model_path: str) -> EngineOptions:
         prefill_tokens_busy=settings.engine.prefill_tokens_busy,
         prefill_tokens_idle=settings.engine.prefill_tokens_idle,
         cache_bytes=settings.engine.cache_bytes,
+        cache_folder=str(_cache_folder(settings)),
+        cache_disk_bytes=settings.engine.cache_disk_bytes,
+        cache_keep_s=settings.journal.session_retention_s,
         threads=settings.engine.threads,
         yarn_factor=settings.model.yarn_factor,
         memory_bytes=settings.engine.memory_bytes,
@@ -104,6 +109,11 @@ def engine_options(settings: Settings, model_path: str) -> EngineOptions:
         wire_memory=settings.engine.wire_memory,
         context_tokens=settings.model.context_tokens,
     )
+
+
+def _cache_folder(settings: Settings) -> Path:
+    # Of its own for each model, as a folder takes what is of one only.
+    return settings.data_dir / "caches" / re.sub(r"[^A-Za-z0-9._]+", "-", settings.model.name)
 
 
 def group(

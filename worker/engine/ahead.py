@@ -11,60 +11,68 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
+from jinja2 import TemplateError
 from mlx_lm.models.cache import KVCache, make_prompt_cache
 from msgspec import Struct
+
+from worker.domain.errors import ThinkqError
+from worker.engine.disk import Loaded  # noqa: TC001 - msgspec reads it at run time
+from worker.engine.pipe import Ahead  # noqa: TC001 - msgspec reads it at run time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from worker.engine.caches import Caches
-    from worker.engine.models import LoadedModel
-    from worker.engine.pipe import Ahead
 
 _PAUSE_S = 0.06
 """How long a chunk may take, once it is known how fast the model reads."""
 _FEWEST_TOKENS = 8
 _MOST_TOKENS = 512
-_MOST_WISHES = 64
+_MOST_WAITING = 64
+_CHARACTERS_PER_TOKEN = 8
 _RANKS = ("prewarm", "history", "pinned")
 """Who speaks now goes before who may speak again."""
 
 
 class Wish(Struct):
-    """What is to be read, and how the prompt begins that will need it."""
+    """What is to be read, in tokens, by which model, into which caches; what is on disk of it."""
 
     ahead: Ahead
     tokens: list[int]
-
-    @property
-    def name(self) -> tuple[str | None, str]:
-        """What it is replaced by: the next of the same client and name."""
-        return self.ahead.owner, self.ahead.name
+    model: Any
+    caches: Caches
+    loaded: Loaded | None = None
 
 
 class ReadingAhead:
     """What is to be read, and how far it is.
 
     Args:
-        loaded: The model.
-        caches: Where it goes.
-        on_read: Told of a wish that has been read to its end.
+        plan: Renders and tokenizes; done as late as can be, since most transcripts are replaced
+            by a later one before anybody has time for them.
+        on_read: Told of what has been read to its end.
+        bytes_per_token: What a token takes in a cache.
+        most_tokens: How long a prompt may be.
 
     """
 
     def __init__(
-        self, loaded: LoadedModel, caches: Caches, on_read: Callable[[Wish], None]
+        self,
+        plan: Callable[[Ahead], Wish],
+        on_read: Callable[[Wish], None],
+        *,
+        bytes_per_token: int,
+        most_tokens: int,
     ) -> None:
-        self._model = loaded.model
-        self._bytes_per_token = loaded.kv_bytes_per_token
-        self._caches = caches
+        self._plan = plan
         self._on_read = on_read
-        self._wishes: dict[tuple[str | None, str], Wish] = {}
+        self._bytes_per_token = bytes_per_token
+        self._most_characters = _CHARACTERS_PER_TOKEN * most_tokens
+        self._waiting: dict[tuple[str | None, str], Ahead] = {}
         self._wish: Wish | None = None
         self._cache: list[Any] = []
         self._done = 0
         self._chunk_tokens = 2 * _FEWEST_TOKENS
-        self._works = all(type(layer) is KVCache for layer in make_prompt_cache(self._model))
         self.tokens_read = 0
 
     @property
@@ -75,45 +83,47 @@ class ReadingAhead:
     @property
     def pending(self) -> bool:
         """Whether there is anything left to read."""
-        return bool(self._wishes)
+        return bool(self._waiting)
 
-    def take(self, wish: Wish) -> None:
-        """Read this when there is time, in place of an earlier wish of the same name."""
+    def take(self, ahead: Ahead) -> None:
+        """Read this when there is time, in place of what the same client named alike before."""
         self.pause()
-        self.drop(lambda other: other.name == wish.name)
-        needed_bytes = len(wish.tokens) * self._bytes_per_token
-        if not self._works or needed_bytes + self._caches.pinned_bytes > self._caches.max_bytes:
+        name = (ahead.owner, ahead.name)
+        self._waiting.pop(name, None)
+        characters = sum(len(str(message.get("content"))) for message in ahead.messages)
+        if characters > self._most_characters:
             return
-        if len(self._wishes) == _MOST_WISHES:
-            del self._wishes[max(self._wishes, key=self._rank)]
-        self._wishes[wish.name] = wish
+        if len(self._waiting) == _MOST_WAITING:
+            del self._waiting[max(self._waiting, key=self._rank)]
+        self._waiting[name] = ahead
 
     def forget(self, owner: str, session: str | None = None) -> None:
         """Read nothing more for a client, or for one of its sessions."""
-        self.drop(lambda wish: wish.ahead.owner == owner and session in (None, wish.ahead.session))
-
-    def drop(self, unwanted: Callable[[Wish], bool]) -> None:
-        """Let go of some wishes and of what was begun of them."""
-        if self._wish is not None and unwanted(self._wish):
-            self._wish = None
-        self._wishes = {name: one for name, one in self._wishes.items() if not unwanted(one)}
+        self._wish = None
+        self._waiting = {
+            name: ahead
+            for name, ahead in self._waiting.items()
+            if ahead.owner != owner or session not in (None, ahead.session)
+        }
 
     def step(self) -> None:
         """Read one chunk of what is most urgent."""
-        wish = self._wish or self._begin(self._wishes[min(self._wishes, key=self._rank)])
+        wish = self._wish or self._begin(min(self._waiting, key=self._rank))
+        if wish is None:
+            return
         chunk = wish.tokens[self._done : self._done + self._chunk_tokens]
         if chunk:
             begun = time.perf_counter()
             # Only the cache is evaluated: what the model would say next is never computed.
-            self._model(mx.array([chunk]), cache=self._cache)
+            wish.model(mx.array([chunk]), cache=self._cache)
             mx.eval([layer.state for layer in self._cache])
             self._fit_chunk(len(chunk), time.perf_counter() - begun)
             self._done += len(chunk)
             self.tokens_read += len(chunk)
         if self._done == len(wish.tokens):
             self._keep(wish)
-            del self._wishes[wish.name]
             self._wish = None
+            del self._waiting[wish.ahead.owner, wish.ahead.name]
             self._on_read(wish)
 
     def pause(self) -> None:
@@ -122,24 +132,43 @@ class ReadingAhead:
         if wish is None:
             return
         self._keep(wish)
-        if self._caches.how_much(wish.ahead.owner, wish.tokens) < self._done:
+        if wish.caches.how_much(wish.ahead.owner, wish.tokens) < self._done:
             # There is no room for it: it would be read from its beginning again and again.
-            del self._wishes[wish.name]
+            del self._waiting[wish.ahead.owner, wish.ahead.name]
 
-    def _begin(self, wish: Wish) -> Wish:
-        cache, self._done = self._caches.find(wish.ahead.owner, wish.tokens, unread=0)
-        self._cache = cache or make_prompt_cache(self._model)
+    def _begin(self, name: tuple[str | None, str]) -> Wish | None:
+        ahead = self._waiting[name]
+        try:
+            wish = self._plan(ahead)
+        except (ThinkqError, TemplateError):
+            # The request itself will be told.
+            del self._waiting[name]
+            return None
+        needed_bytes = len(wish.tokens) * self._bytes_per_token
+        fresh = make_prompt_cache(wish.model)
+        if (
+            needed_bytes + wish.caches.pinned_bytes > wish.caches.max_bytes
+            # Others can't be kept: see `Caches`.
+            or not all(type(layer) is KVCache for layer in fresh)
+        ):
+            del self._waiting[name]
+            return None
+        if wish.loaded is not None:
+            wish.caches.restore(ahead.owner, wish.loaded, ahead.session)
+            wish.loaded = None
+        cache, self._done = wish.caches.find(ahead.owner, wish.tokens, unread=0)
+        self._cache = cache or fresh
         self._wish = wish
         return wish
 
     def _keep(self, wish: Wish) -> None:
         ahead = wish.ahead
         known = wish.tokens[: self._done]
-        self._caches.keep(ahead.owner, known, self._cache, session=ahead.session)
+        wish.caches.keep(ahead.owner, known, self._cache, session=ahead.session)
 
     def _fit_chunk(self, tokens: int, took_s: float) -> None:
         fitting = int(tokens * _PAUSE_S / max(took_s, 1e-6))
         self._chunk_tokens = min(max(_FEWEST_TOKENS, fitting), 2 * self._chunk_tokens, _MOST_TOKENS)
 
     def _rank(self, name: tuple[str | None, str]) -> int:
-        return _RANKS.index(self._wishes[name].ahead.kind)
+        return _RANKS.index(self._waiting[name].kind)

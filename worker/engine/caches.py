@@ -20,6 +20,7 @@ from worker.engine.forest import EVERYBODY, Entry, Forest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from worker.engine.disk import Loaded
     from worker.engine.forest import Part
 
 Layers: TypeAlias = list[tuple[mx.array, mx.array]]
@@ -42,7 +43,7 @@ class Caches:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self._forest: Forest[Layers] = Forest(_shorten)
+        self._forest: Forest[Layers] = Forest(_shorten, shortest=SHORTEST_TOKENS)
         self._held: dict[int, Entry[Layers]] = {}
         self._lock = threading.Lock()
 
@@ -79,7 +80,7 @@ class Caches:
         """
         with self._lock:
             parts = self._forest.longest(owner, tokens[: max(0, len(tokens) - unread)])
-            if not parts or parts[-1].end < SHORTEST_TOKENS:
+            if not parts:
                 return None, 0
             self._forest.touch(parts[-1].entry)
             return _joined(parts), parts[-1].end
@@ -108,6 +109,16 @@ class Caches:
             return
         with self._lock:
             self._keep(owner, tokens[:length], cache, session, hold)
+
+    def restore(self, owner: str | None, loaded: Loaded, session: str = "") -> None:
+        """Keep what was found on disk."""
+        cache = []
+        for keys, values in loaded.layers:
+            layer = KVCache()
+            layer.keys, layer.values = (_from_numpy(one, loaded.dtype) for one in (keys, values))
+            layer.offset = len(loaded.tokens)
+            cache.append(layer)
+        self.keep(owner, loaded.tokens, cache, session=session)
 
     def let_go(self, hold: int) -> None:
         """Let what was held be dropped as all else is; nothing happens if there is none."""
@@ -190,6 +201,30 @@ class Caches:
         if parent is not None:
             parent.holds -= 1
         return self._forest.size_bytes <= room
+
+
+def arrays_of(cache: list[Any], begin: int, end: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return a copy of a stretch of a cache, for another thread."""
+    return [
+        (_to_numpy(layer.keys[..., begin:end, :]), _to_numpy(layer.values[..., begin:end, :]))
+        for layer in cache
+    ]
+
+
+def dtype_of(cache: list[Any]) -> str:
+    """Return what a cache's values are."""
+    return str(cache[0].keys.dtype).removeprefix("mlx.core.")
+
+
+def _to_numpy(array: mx.array) -> np.ndarray:
+    # numpy has no bfloat16.
+    bits = array.view(mx.uint16) if array.dtype == mx.bfloat16 else array
+    return np.array(bits, order="C")
+
+
+def _from_numpy(array: np.ndarray, dtype: str) -> mx.array:
+    bits = mx.array(array)
+    return bits.view(mx.bfloat16) if dtype == "bfloat16" else bits
 
 
 def _joined(parts: list[Part[Layers]]) -> list[Any]:

@@ -95,11 +95,21 @@ class Forest(Generic[Payload]):
     Args:
         cut: Shortens an entry's payload to its first tokens and returns what that leaves in
             bytes; None where a payload can't be shortened.
+        shortest: A beginning of fewer tokens counts as unknown.
+        pinned_stay: Whether what is pinned is never dropped to make room.
 
     """
 
-    def __init__(self, cut: Callable[[Entry[Payload], int], int] | None = None) -> None:
+    def __init__(
+        self,
+        cut: Callable[[Entry[Payload], int], int] | None = None,
+        *,
+        shortest: int = 1,
+        pinned_stay: bool = True,
+    ) -> None:
         self._cut = cut
+        self._shortest = shortest
+        self._pinned_stay = pinned_stay
         self._roots: list[Entry[Payload]] = []
         self._clock = itertools.count(1)
         self.size_bytes = 0
@@ -131,7 +141,7 @@ class Forest(Generic[Payload]):
             if best is None or end > best.end:
                 best = Part(entry, end)
             left += [(child, end) for child in entry.children]
-        return [] if best is None else _path(*best)
+        return [] if best is None or best.end < self._shortest else _path(*best)
 
     def add(self, entry: Entry[Payload]) -> None:
         """Take a new entry; its parent is known already."""
@@ -203,7 +213,7 @@ class Forest(Generic[Payload]):
         return dropped
 
     def _may_go(self, entry: Entry[Payload]) -> bool:
-        if entry.owner is EVERYBODY or entry.holds:
+        if entry.holds or (self._pinned_stay and entry.owner is EVERYBODY):
             return False
         return not entry.children or (self._cut is not None and entry.needed_to < entry.end)
 

@@ -15,7 +15,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from worker.domain.messages import Mode
-from worker.engine.ahead import ReadingAhead, Wish
 from worker.engine.caches import Caches
 from worker.engine.making import RowMaker
 from worker.engine.outside import Held, Outside, kept
@@ -23,7 +22,6 @@ from worker.engine.pace import Pace
 from worker.engine.pipe import (
     HURRIED,
     PATIENT,
-    Ahead,
     Cancel,
     Escalated,
     Forget,
@@ -31,7 +29,6 @@ from worker.engine.pipe import (
     RowEvent,
     State,
     Step,
-    Stored,
 )
 from worker.engine.row import Next, Row
 from worker.engine.sampling import penalties, seeded_sampler, shared_sampler
@@ -90,7 +87,6 @@ class Generation:
             prefill_step_size=limits.prefill_tokens_idle,
         )
         self.caches = Caches(limits.cache_bytes)
-        self.ahead = ReadingAhead(loaded, self.caches, self._has_read)
         self._outside = Outside()
         self._pace = Pace(limits.prefill_tokens_busy, limits.prefill_tokens_idle)
         self._prefilling: dict[int, int] = {}
@@ -114,24 +110,6 @@ class Generation:
     def forget(self, forget: Forget) -> None:
         """Keep no cache of what a client, or one of its sessions, has said."""
         self.caches.forget(forget.owner, forget.session)
-        self.ahead.forget(forget.owner, forget.session)
-
-    def wish(self, ahead: Ahead) -> Wish:
-        """Render and tokenize what shall be read ahead. Another thread may do it, as `prepare`."""
-        tokens = self._maker.beginning(ahead)
-        allowed = min(ahead.context_tokens or len(tokens), self._loaded.context_tokens)
-        return Wish(ahead, tokens[:allowed])
-
-    def stored(self) -> Stored:
-        """Return what the caches take."""
-        return Stored(
-            memory_bytes=self.caches.bytes,
-            pinned_bytes=self.caches.pinned_bytes,
-            read_ahead_tokens=self.ahead.tokens_read,
-        )
-
-    def _has_read(self, wish: Wish) -> None:
-        """Hear that something was read ahead."""
 
     def close(self) -> None:
         """Give back what the batch holds of the system's memory limits."""
@@ -141,20 +119,16 @@ class Generation:
         """Queue a prepared row; it enters the batch at the next step that has room for it."""
         self._outside.wait(row)
 
-    def take(self, prepared: Row | Wish) -> None:
-        """Queue what the reader's thread has prepared."""
-        if isinstance(prepared, Wish):
-            self.ahead.take(prepared)
-        else:
-            self.submit(prepared)
-
     def cancel(self, cancel: Cancel) -> list[RowEvent]:
         """End a row with what it has; nothing happens if it already ended."""
         row = self._rows.get(cancel.row)
         events: list[RowEvent] = []
         if row is not None:
             row.finish_reason = cancel.reason
-            self._take_out(row)
+            cache, known = self._batch.remove([row.uid], return_prompt_caches=True)[row.uid]
+            self._forget(row)
+            # Who interrupts an answer often asks again, in the same conversation.
+            self._keep(row, known, cache)
         else:
             held = self._outside.take(cancel.row)
             if held is None:
@@ -192,6 +166,11 @@ class Generation:
     def resume(self, name: int) -> None:
         """Let a parked row back in, at the next step that has room for it."""
         self._space.counts.resumed += self._outside.resume(name)
+
+    @property
+    def model(self) -> Any:
+        """What the batch runs."""
+        return self._loaded.model
 
     @property
     def rows(self) -> dict[int, Row]:
@@ -294,6 +273,9 @@ class Generation:
     def _read(self, row: Row) -> None:
         """Insert a row from its beginning, or from where its client's caches know no further."""
         tokens = [*row.prompt, *_real(row.generated)]
+        if row.loaded is not None:
+            self.caches.restore(row.submit.owner, row.loaded, row.submit.session)
+            row.loaded = None
         cache, known = self.caches.find(row.submit.owner, tokens)
         row.cached_tokens = min(known, len(row.prompt))
         if row.submit.held is not None:

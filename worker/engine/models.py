@@ -7,8 +7,10 @@ are. Nothing is fetched here and no code of a model is run.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +126,20 @@ def describe(loaded: LoadedModel, *, rows: int, blas: str) -> ModelInfo:
         blas=blas,
         escalate_below=loaded.profile.escalate_below,
     )
+
+
+def cache_key(loaded: LoadedModel) -> str:
+    """Return what a KV cache on disk must have been written for to be of use to this model."""
+    known = {
+        "fingerprint": loaded.fingerprint,
+        "template": str(loaded.tokenizer.chat_template),
+        "config": loaded.config,
+        "quantization": loaded.quantization,
+        "bytes": loaded.kv_bytes_per_token,
+        "mlx": version("mlx"),
+        "mlx-lm": version("mlx-lm"),
+    }
+    return hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _wants_float32(folder: Path) -> bool:

@@ -41,6 +41,9 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     prefill_tokens_busy: int = 256
     prefill_tokens_idle: int = 2048
     cache_bytes: int = 0
+    cache_folder: str | None = None
+    cache_disk_bytes: int = 0
+    cache_keep_s: float = 0.0
     threads: int | None = None
     yarn_factor: int | None = None
     memory_bytes: int | None = None
@@ -230,11 +233,15 @@ RowEvent: TypeAlias = Text | State | Escalated | Done | NoRoom | Failed
 
 
 class Stored(Struct, frozen=True, omit_defaults=True):
-    """What the caches of prompts take: in memory, of that what is pinned, and on disk."""
+    """What the caches of prompts take: in memory, of that what is pinned, and on disk.
+
+    `disk_trouble` is why the last of them could not be written.
+    """
 
     memory_bytes: int = 0
     pinned_bytes: int = 0
     disk_bytes: int = 0
+    disk_trouble: str = ""
     read_ahead_tokens: int = 0
 
 

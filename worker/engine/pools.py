@@ -17,12 +17,12 @@ from msgspec.structs import replace
 
 from worker.domain.model import Memory
 from worker.engine import pressure
-from worker.engine.ahead import Wish
 from worker.engine.generation import Generation, Limits
 from worker.engine.making import RowMaker
 from worker.engine.memory import Ledger
 from worker.engine.pins import ModelError
 from worker.engine.pipe import Stored
+from worker.engine.recall import Recall
 from worker.engine.space import Counts, Space
 from worker.engine.spill import Spill
 from worker.engine.stretching import stretch, windows
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from worker.engine.disk import Disk
     from worker.engine.models import LoadedModel
     from worker.engine.pipe import Ahead, Cancel, Forget, RowEvent, Step, Submit
     from worker.engine.row import Row
@@ -61,6 +62,7 @@ class Pools:
         spill_dir: Where the caches of parked rows go when memory is short; None: nowhere.
         available: Tells what the machine has left, in bytes.
         maker: Makes rows, where there is one already.
+        disk: Where caches survive a restart.
 
     Raises:
         ModelError: The memory holds no conversation worth the name.
@@ -78,6 +80,7 @@ class Pools:
         spill_dir: Path | None = None,
         available: Callable[[], int | None] = pressure.available_bytes,
         maker: RowMaker | None = None,
+        disk: Disk | None = None,
     ) -> None:
         self._loaded = loaded
         fixed_bytes = loaded.weights_bytes + _scratch_bytes(loaded, limits)
@@ -90,11 +93,17 @@ class Pools:
         self._maker = (maker or RowMaker(loaded)).within(*self._factors)
         if self._memory_is_the_limit:
             self._maker.why_no_more = "the memory of this worker"
-        self.prepare: Callable[[Submit], Row] = self._maker.prepare
         self._spill = Spill(spill_dir)
         self._counts = Counts()
         self._pools: dict[int, Generation] = {}
-        self._pool(self.native_context_tokens)
+        self.recall = Recall(
+            self._maker.beginning,
+            lambda tokens: self._pool(self._maker.window_for(tokens)),
+            self._pool(self.native_context_tokens),
+            disk if kept_bytes else None,
+            bytes_per_token=loaded.kv_bytes_per_token,
+            most_tokens=self.context_tokens,
+        )
         self._available = available
         self._watched = 0.0
         self._told = Stored()
@@ -139,12 +148,26 @@ class Pools:
         """Keep no cache of what a client wants to be forgotten."""
         for pool in self._pools.values():
             pool.forget(forget)
+        self.recall.forget(forget.owner, forget.session)
 
     def close(self) -> None:
         """Give back what is held of the system, and leave nothing on disk."""
         for pool in self._pools.values():
             pool.close()
         self._spill.close()
+
+    def prepare(self, submit: Submit) -> Row:
+        """Render and tokenize a request, and fetch what is on disk of its prompt.
+
+        Touches no array of mlx, so another thread may do it.
+
+        Raises:
+            ThinkqError: It can't be run; see `RowMaker.prepare`.
+
+        """
+        row = self._maker.prepare(submit)
+        self.recall.look_up(row, native=row.window == self.native_context_tokens)
+        return row
 
     def submit(self, row: Row) -> None:
         """Queue a prepared row; it enters its batch at the next step that has room for it."""
@@ -156,49 +179,39 @@ class Pools:
                     other.caches.let_go(row.submit.held)
         pool.submit(row)
 
-    def wish(self, ahead: Ahead) -> Wish:
-        """Render and tokenize what shall be read ahead. Another thread may do it, as `prepare`."""
-        tokens = self._maker.beginning(ahead)
-        allowed = min(ahead.context_tokens or len(tokens), self.context_tokens)
-        return Wish(ahead, tokens[:allowed])
-
-    def take(self, prepared: Row | Wish) -> None:
-        """Queue what the reader's thread has prepared."""
-        if isinstance(prepared, Wish):
-            self._pool(self._maker.window_for(len(prepared.tokens))).ahead.take(prepared)
-        else:
-            self.submit(prepared)
+    def read_ahead(self, ahead: Ahead) -> None:
+        """Have what a prompt will begin with read when nobody waits."""
+        self.recall.ahead.take(ahead)
 
     @property
     def ahead_pending(self) -> bool:
         """Whether there is anything left to read ahead."""
-        return any(pool.ahead.pending for pool in self._pools.values())
+        return self.recall.ahead.pending
 
-    def read_ahead(self) -> None:
+    def step_ahead(self) -> None:
         """Read one chunk of what may be asked next."""
-        next(pool for pool in self._pools.values() if pool.ahead.pending).ahead.step()
+        self.recall.ahead.step()
         self.ledger.settle(reading_bytes=self._reading_bytes())
 
     def pause_ahead(self) -> None:
         """Keep what was read ahead so far."""
-        for pool in self._pools.values():
-            pool.ahead.pause()
+        self.recall.ahead.pause()
         self.ledger.settle()
 
     def stored(self) -> Stored | None:
         """Return what the caches take, None where that was said already."""
-        each = [pool.stored() for pool in self._pools.values()]
         stored = Stored(
-            memory_bytes=sum(one.memory_bytes for one in each),
-            pinned_bytes=sum(one.pinned_bytes for one in each),
-            read_ahead_tokens=sum(one.read_ahead_tokens for one in each),
+            memory_bytes=sum(pool.caches.bytes for pool in self._pools.values()),
+            pinned_bytes=sum(pool.caches.pinned_bytes for pool in self._pools.values()),
+            disk_bytes=self.recall.disk_bytes,
+            disk_trouble=self.recall.disk_trouble,
+            read_ahead_tokens=self.recall.ahead.tokens_read,
         )
         told, self._told = self._told, stored
         return None if stored == told else stored
 
     def _reading_bytes(self) -> int:
-        tokens = sum(pool.ahead.tokens_held for pool in self._pools.values())
-        return tokens * self._loaded.kv_bytes_per_token
+        return self.recall.ahead.tokens_held * self._loaded.kv_bytes_per_token
 
     def cancel(self, cancel: Cancel) -> list[RowEvent]:
         """End a row with what it has; nothing happens if it already ended."""

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from worker.domain.errors import BadRequest, ContextTooLong, ThinkqError
 from worker.engine import blas
+from worker.engine.disk import Disk
 from worker.engine.pipe import (
     Ahead,
     Cancel,
@@ -45,12 +46,14 @@ from worker.engine.pipe import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from worker.engine.ahead import Wish
     from worker.engine.pipe import RowEvent
     from worker.engine.pools import Pools
     from worker.engine.row import Row
 
-    Inbox = queue.SimpleQueue[Row | Wish | Cancel | Park | Resume | Forget | Failed]
+    Inbox = queue.SimpleQueue[Row | Ahead | Cancel | Park | Resume | Forget | Failed]
+
+_LAST_WRITE_S = 1.5
+"""Less than the daemon waits for the engine to leave."""
 
 
 def main(arguments: list[str]) -> int:
@@ -115,6 +118,14 @@ def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[P
         cache_bytes=options.cache_bytes,
         wire_memory=options.wire_memory,
     )
+    disk = None
+    if options.cache_folder is not None and options.cache_bytes and options.cache_disk_bytes:
+        disk = Disk(
+            Path(options.cache_folder),
+            models.cache_key(loaded),
+            max_bytes=options.cache_disk_bytes,
+            keep_s=options.cache_keep_s,
+        )
     pools = Pools(
         loaded,
         limits,
@@ -122,6 +133,7 @@ def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[P
         context_tokens=options.context_tokens,
         memory_bytes=options.memory_bytes,
         spill_dir=Path(options.spill_dir) if options.spill_dir else None,
+        disk=disk,
     )
     info = replace(
         models.describe(loaded, rows=options.rows, blas=report.name),
@@ -139,11 +151,9 @@ def _read(connection: socket.socket, inbox: Inbox, generation: Pools) -> None:
             break
         if isinstance(message, Submit):
             inbox.put(_prepared(generation, message))
-        elif isinstance(message, Ahead):
-            if (wish := _wish(generation, message)) is not None:
-                inbox.put(wish)
         else:
             inbox.put(message)
+    generation.recall.flush(_LAST_WRITE_S)
     # Nobody is left to hear what a running step still has to say.
     os._exit(0)
 
@@ -160,16 +170,6 @@ def _prepared(generation: Pools, submit: Submit) -> Row | Failed:
             f"messages: the model's chat template refuses them: {error}", field="messages"
         )
         return _failed(submit.row, refusal)
-
-
-def _wish(generation: Pools, ahead: Ahead) -> Wish | None:
-    from jinja2 import TemplateError  # noqa: PLC0415 - not needed to start
-
-    try:
-        return generation.wish(ahead)
-    except (ThinkqError, TemplateError):
-        # The request itself will be told; what is only read ahead is left out.
-        return None
 
 
 def _failed(row: int, error: ThinkqError) -> Failed:
@@ -193,14 +193,14 @@ def _serve(generation: Pools, inbox: Inbox, send: Callable[[FromEngine], None]) 
 def _read_ahead(generation: Pools, inbox: Inbox, send: Callable[[FromEngine], None]) -> None:
     """Read what may be asked next, a chunk at a time, until there is a message or nothing left."""
     while generation.ahead_pending and inbox.empty():
-        generation.read_ahead()
+        generation.step_ahead()
     generation.pause_ahead()
     if (stored := generation.stored()) is not None:
         send(Step(stored=stored))
 
 
 def _deal_with(
-    message: Row | Wish | Cancel | Park | Resume | Forget | Failed,
+    message: Row | Ahead | Cancel | Park | Resume | Forget | Failed,
     generation: Pools,
     send: Callable[[FromEngine], None],
 ) -> None:
@@ -215,8 +215,10 @@ def _deal_with(
         generation.forget(message)
     elif isinstance(message, Failed):
         events = [message]
+    elif isinstance(message, Ahead):
+        generation.read_ahead(message)
     else:
-        generation.take(message)
+        generation.submit(message)
     if events:
         send(Step(events=events))
 

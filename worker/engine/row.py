@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlx_lm.tokenizer_utils import TokenizerWrapper
 
     from worker.domain.messages import TokenChoice
+    from worker.engine.disk import Loaded
     from worker.engine.pipe import ThoughtEnd
     from worker.engine.profiles import Profile
 
@@ -86,6 +87,8 @@ class Row:
         )
         self.uid = -1
         self.cached_tokens = 0
+        self.loaded: Loaded | None = None
+        """What was found of its prompt on disk."""
         self.sampled = 0
         self.reasoning_tokens = 0
         self.generated: list[int] = []

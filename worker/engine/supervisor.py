@@ -100,6 +100,7 @@ class Engine:
         self._process: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._live: set[int] = set()
+        self._forgets: list[Forget] = []
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._why = ""
@@ -144,6 +145,9 @@ class Engine:
 
     def forget(self, owner: str, session: str | None = None) -> None:
         """Have the engine drop what it keeps of a client, or of one of its sessions."""
+        if not self.ready.is_set():
+            # What it left on disk is there for the next one.
+            self._forgets.append(Forget(owner, session))
         self._send(Forget(owner, session))
 
     def read_ahead(self, ahead: Ahead) -> None:
@@ -255,6 +259,9 @@ class Engine:
         elif isinstance(message, Ready):
             self.ready.set()
             self._failed_loads, self.cannot_load = 0, None
+            for forget in self._forgets:
+                self._send(forget)
+            self._forgets.clear()
             self._listener.engine_ready(message.model, message.load_s)
         elif isinstance(message, Loading):
             _log.debug("engine_loading", what=message.what, fraction=message.fraction)

@@ -1,0 +1,77 @@
+"""Over a real broker: a session after a restart, an early transcript, and who gains from whom."""
+
+import pytest
+from rig import Daemon
+
+LONG = "Here is a long introduction to cats and lighthouses. " * 12
+STORY = "The ship came home at last and the keeper lit his lamp. " * 12
+HOUSE = " ".join(["You run the house and answer in one sentence."] * 12)
+
+
+@pytest.fixture
+def daemon(tmp_path, mosquitto, tiny_qwen3, monkeypatch):
+    # In a group the metrics come every second.
+    monkeypatch.setenv("THINKQ_TOPICS__GROUP", "house")
+    config = f'[model]\nname = "tiny"\npath = "{tiny_qwen3}"\n[[engine.pinned]]\ntext = "{HOUSE}"\n'
+    running = Daemon(tmp_path, mosquitto.port, config=config).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def me(daemon, wire_of):
+    """A client that also hears the metrics, and waits until what is pinned has been read."""
+    wire = wire_of(daemon, "me").listen(f"{daemon.root}/worker/+/metrics")
+    wire.cache = {}
+    cache_when(wire, lambda cache: cache["pinned_bytes"])
+    return wire
+
+
+def cache_when(wire, wanted):
+    """Return what the metrics say of the caches as soon as it is something."""
+    while not (wire.cache and wanted(wire.cache)):
+        wire.cache = wire.wait(lambda message: message.topic.endswith("/metrics")).json["cache"]
+    return wire.cache
+
+
+def usage(wire, prompt, **fields):
+    said = wire.ask({"prompt": prompt, "mode": "no_think", "max_tokens": 8, **fields})
+    assert said["status"] == "ok", said
+    return said["usage"]
+
+
+def unread(used):
+    return used["prompt_tokens"] - used["cached_tokens"]
+
+
+def files(daemon):
+    return list((daemon.folder / "data" / "caches").rglob("*.kv"))
+
+
+def test_a_session_goes_on_after_a_restart_until_it_is_forgotten(daemon, me):
+    pinned = cache_when(me, lambda cache: cache["disk_bytes"])["disk_bytes"]
+    first = usage(me, LONG, session="talk")
+    cache_when(me, lambda cache: cache["disk_bytes"] > pinned)
+    daemon.stop()
+    assert len(files(daemon)) == 2
+    daemon.start()
+    second = usage(me, "And dogs?", session="talk")
+    assert second["cached_tokens"] > 0.8 * first["prompt_tokens"]
+    topic = f"{daemon.root}/reply/me/told"
+    forget = {"op": "forget", "session": "talk"}
+    me.send(forget, topic=f"{daemon.root}/control/me", reply_to=topic)
+    me.wait(lambda message: message.topic == topic)
+    assert usage(me, LONG, session="talk")["cached_tokens"] == 0
+
+
+def test_a_client_gains_from_its_early_transcript_and_all_from_what_is_pinned(daemon, me, wire_of):
+    you = wire_of(daemon, "you")
+    before = cache_when(me, lambda cache: cache["read_ahead_tokens"])["read_ahead_tokens"]
+    early = {"op": "prewarm", "prompt": f"{STORY}Where is the li"}
+    me.send(early, topic=f"{daemon.root}/control/me")
+    cache_when(me, lambda cache: cache["read_ahead_tokens"] > before + len(STORY.split()))
+    assert unread(usage(me, f"{STORY}Where is the lighthouse?")) < 24
+    assert usage(you, f"{STORY}Where is the lighthouse?")["cached_tokens"] == 0
+    for wire in (me, you):
+        messages = [{"role": "system", "content": HOUSE}, {"role": "user", "content": "Hi."}]
+        assert unread(wire.ask({"messages": messages, "mode": "no_think"})["usage"]) < 32
