@@ -253,7 +253,8 @@ class Engine(_Section):
     cache_disk_bytes: int = Field(
         default=4 * 1024**3,
         ge=0,
-        description="Disk for those of sessions and pinned prompts, for a restart; 0 keeps none.",
+        description="Disk for those of sessions and pinned prompts, for a restart, of each model; "
+        "0 keeps none.",
     )
     pinned: tuple[PinnedPrompt, ...] = Field(
         default=(),

@@ -75,3 +75,35 @@ def test_a_client_gains_from_its_early_transcript_and_all_from_what_is_pinned(da
     for wire in (me, you):
         messages = [{"role": "system", "content": HOUSE}, {"role": "user", "content": "Hi."}]
         assert unread(wire.ask({"messages": messages, "mode": "no_think"})["usage"]) < 32
+
+
+def test_a_client_is_forgotten_by_a_model_that_is_not_in_memory(
+    tmp_path, mosquitto, tiny_qwen3, wire_of
+):
+    config = f"""
+[model]
+name = "stub"
+[models]
+idle_s = 3
+[models.further.tiny]
+name = "tiny"
+path = "{tiny_qwen3}"
+"""
+    daemon = Daemon(tmp_path, mosquitto.port, config=config).start()
+    try:
+        wire = wire_of(daemon, "me").listen(f"{daemon.root}/worker/+/card")
+        usage(wire, LONG, session="talk", model="tiny")
+        wire.wait(lambda m: m.topic.endswith("/card") and residency(m.json) == "resident")
+        wire.wait(lambda m: m.topic.endswith("/card") and residency(m.json) == "away")
+        assert len(files(daemon)) == 1
+        topic = f"{daemon.root}/reply/me/told"
+        wire.send({"op": "forget"}, topic=f"{daemon.root}/control/me", reply_to=topic)
+        wire.wait(lambda message: message.topic == topic)
+        assert files(daemon) == []
+    finally:
+        daemon.stop()
+
+
+def residency(card):
+    """Where the further model is."""
+    return next(model["state"] for model in card["models"] if model["name"] == "tiny")

@@ -7,6 +7,7 @@ import pytest
 from test_generation import GREEDY
 from test_long_context import Runner, maker_of
 
+from worker.engine import cache_files
 from worker.engine.caches import arrays_of, dtype_of
 from worker.engine.disk import Disk
 from worker.engine.generation import Limits
@@ -35,6 +36,7 @@ class Life(Runner):
 
     def __init__(self, loaded, folder, *, key=None, max_bytes=1 << 28, keep_s=WEEK_S):
         self.disk = Disk(folder, key or cache_key(loaded), max_bytes=max_bytes, keep_s=keep_s)
+        self.folder = folder
         limits = Limits(cache_bytes=1 << 28)
         self.pools = Pools(loaded, limits, disk=self.disk, maker=maker_of(loaded))
 
@@ -58,6 +60,15 @@ def unread(said, row=1):
 
 def files(folder):
     return sorted(folder.iterdir())
+
+
+def kept(life, owner):
+    """The names of a client's files."""
+    return {
+        path.name
+        for path in files(life.folder)
+        if cache_files.read_header(path.open("rb").read).owner == owner
+    }
 
 
 def test_a_conversation_goes_on_after_a_restart_without_being_read_again(qwen, tmp_path):
@@ -109,6 +120,23 @@ def test_a_forgotten_sessions_files_are_deleted_and_no_other(qwen, tmp_path):
     assert Life(qwen, tmp_path).ask().done[1].cached_tokens < 32
     life.pools.forget(Forget("me"))
     assert files(tmp_path) == []
+
+
+def test_what_a_client_has_left_can_be_deleted_without_an_engine(qwen, tmp_path):
+    folder = tmp_path / "model"
+    life = Life(qwen, folder).remember().remember(owner="you")
+    (mine,) = [path for path in files(folder) if path.name not in kept(life, "you")]
+    assert cache_files.forget(tmp_path, "me", "other") == 0
+    assert cache_files.forget(tmp_path, "me", "talk") == 1
+    assert not mine.exists()
+    again = Life(qwen, folder)
+    assert again.ask().done[1].cached_tokens == 0
+    assert again.ask(owner="you").done[1].cached_tokens > 0
+    # An engine that is at work there finds it gone, and reads the prompt again.
+    resident = Life(qwen, folder)
+    assert cache_files.forget(tmp_path, "you") == 1
+    assert files(folder) == []
+    assert resident.ask(owner="you").done[1].cached_tokens == 0
 
 
 @pytest.mark.parametrize("place", [-1, 200, 20])

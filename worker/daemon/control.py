@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from msgspec.structs import replace
 
 from worker.daemon.job import Stage
-from worker.domain.errors import BadRequest, Forbidden, ThinkqError
+from worker.domain.errors import BadRequest, EngineFailed, Forbidden, ThinkqError
 from worker.domain.messages import Control as ControlMessage
 from worker.domain.messages import Kind
+from worker.engine import cache_files
 from worker.journal.feedback import TRIED, Verdict
 from worker.transport import codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from worker.daemon.access import Access
     from worker.daemon.ahead import ReadingAhead
@@ -47,6 +50,7 @@ class Control:
         delivery: Publishes.
         access: Knows who is an operator.
         ahead: Has read what a client will go on with.
+        caches: Where the engines keep KV caches, in a folder for each model.
 
     """
 
@@ -62,6 +66,7 @@ class Control:
         delivery: Delivery,
         access: Access,
         ahead: ReadingAhead,
+        caches: Path,
     ) -> None:
         self._topics = topics
         self._limits = limits
@@ -72,6 +77,7 @@ class Control:
         self._delivery = delivery
         self._access = access
         self._ahead = ahead
+        self._caches = caches
 
     async def message(self, incoming: Incoming) -> None:
         """Carry out one control message, or say on its reply topic why not."""
@@ -147,6 +153,14 @@ class Control:
         if self._jobs.idle_work is not None:
             self._jobs.idle_work.forget(control.client)
         forgotten = await self._journal.forget(control.client, control.session)
+        # Not left to the engines: that of a model that is not in memory can't be told.
+        try:
+            await asyncio.to_thread(
+                cache_files.forget, self._caches, control.client, control.session
+            )
+        except OSError as error:
+            _log.error("caches_not_forgotten", client=control.client, error=str(error))
+            raise EngineFailed("KV caches on disk could not be deleted") from error
         await self._confirm(control, session=control.session, forgotten=forgotten)
 
     async def _prewarm(self, control: ControlMessage) -> None:

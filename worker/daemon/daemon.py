@@ -28,6 +28,7 @@ from worker.daemon.live import Live
 from worker.daemon.outcome import Outcome
 from worker.daemon.parts import (
     broker_options,
+    cache_folder,
     group,
     presets,
     router,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
     from worker.daemon.fleet import Group
     from worker.domain.messages import Request
+    from worker.domain.model import ModelInfo
     from worker.settings import Settings
     from worker.transport.connection import State
     from worker.transport.packets import Incoming, Outgoing
@@ -212,7 +214,9 @@ class Daemon:
                 ),
                 clock=time.monotonic,
             ),
-            control=Control(**shared, streams=streams, ahead=self._ahead),
+            control=Control(
+                **shared, streams=streams, ahead=self._ahead, caches=cache_folder(settings)
+            ),
             acknowledge=self._window.ack,
             is_ours=self._connection.is_ours,
             group=self._group,
@@ -407,9 +411,8 @@ class Daemon:
         )
 
     def _status_message(self, status: presence.Presence, why: str) -> Outgoing:
-        place = self._engines.places[0]
-        loaded = status == "online" and place.residency == "resident"
-        model = place.serving.model if loaded else None
+        # The will says "offline", and is written before there is anything else.
+        model = self._loaded_model() if status == "online" else None
         body = presence.status(
             status,
             worker=self._worker,
@@ -418,6 +421,10 @@ class Daemon:
             model=None if model is None else model.name,
         )
         return codec.encode_retained(body, self._topics.status())
+
+    def _loaded_model(self) -> ModelInfo | None:
+        place = self._engines.places[0]
+        return place.serving.model if place.residency == "resident" else None
 
     def _speeds(self) -> dict[str, float | None]:
         speeds = self._serving.speeds

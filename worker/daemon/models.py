@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec.structs import replace
 
 from worker.daemon import remembered
 from worker.daemon.engines import Engines, Patience, Source
 from worker.daemon.parking import Parking
-from worker.daemon.parts import engine_options
+from worker.daemon.parts import cache_folder, engine_options, folder_name
 from worker.daemon.serving import Serving
 from worker.domain.catalogue import DEFAULT, Catalogue
 from worker.domain.messages import Lane
@@ -61,7 +60,7 @@ def source_of(settings: Settings, name: str, default_path: str) -> Source:
     if further is None:
         return Source(options=lambda: _default_options(settings, default_path), pinned=True)
     return Source(
-        options=lambda: _options(settings, further),
+        options=lambda: _options(settings, name, further),
         bytes=lambda: _bytes(settings, further),
         pinned=further.pinned,
     )
@@ -139,9 +138,15 @@ def metrics(place: Place) -> dict[str, Any]:
 
 
 def stored(places: Sequence[Place]) -> Stored:
-    """Return what the caches of all models take together."""
-    each = [msgspec.structs.astuple(place.serving.stored) for place in places]
-    return Stored(*(sum(column) for column in zip(*each, strict=True)))
+    """Return what the caches of all models take together, and the first trouble there is."""
+    each = [place.serving.stored for place in places]
+    return Stored(
+        memory_bytes=sum(one.memory_bytes for one in each),
+        pinned_bytes=sum(one.pinned_bytes for one in each),
+        disk_bytes=sum(one.disk_bytes for one in each),
+        disk_trouble=next((one.disk_trouble for one in each if one.disk_trouble), ""),
+        read_ahead_tokens=sum(one.read_ahead_tokens for one in each),
+    )
 
 
 def rounded(value: float | None) -> float | None:
@@ -156,10 +161,13 @@ def _default_options(settings: Settings, folder: str) -> EngineOptions:
     return replace(options, memory_bytes=_all_bytes(settings) - _further_bytes(settings))
 
 
-def _options(settings: Settings, further: FurtherModel) -> EngineOptions:
+def _options(settings: Settings, name: str, further: FurtherModel) -> EngineOptions:
+    # By the name it has here too: two may differ in no more than how they are set up.
+    folder = cache_folder(settings) / folder_name(f"{further.name} {name}")
     return replace(
         engine_options(settings, _locate(settings, further)),
         model_name=further.name,
+        cache_folder=str(folder),
         rows=further.max_rows or settings.engine.max_rows,
         memory_bytes=_bytes(settings, further),
         yarn_factor=further.yarn_factor,

@@ -99,7 +99,7 @@ def engine_options(settings: Settings, model_path: str) -> EngineOptions:
         prefill_tokens_busy=settings.engine.prefill_tokens_busy,
         prefill_tokens_idle=settings.engine.prefill_tokens_idle,
         cache_bytes=settings.engine.cache_bytes,
-        cache_folder=str(_cache_folder(settings)),
+        cache_folder=str(cache_folder(settings) / folder_name(settings.model.name)),
         cache_disk_bytes=settings.engine.cache_disk_bytes,
         cache_keep_s=settings.journal.session_retention_s,
         threads=settings.engine.threads,
@@ -111,9 +111,14 @@ def engine_options(settings: Settings, model_path: str) -> EngineOptions:
     )
 
 
-def _cache_folder(settings: Settings) -> Path:
-    # Of its own for each model, as a folder takes what is of one only.
-    return settings.data_dir / "caches" / re.sub(r"[^A-Za-z0-9._]+", "-", settings.model.name)
+def cache_folder(settings: Settings) -> Path:
+    """Return where KV caches are, in a folder for each model."""
+    return settings.data_dir / "caches"
+
+
+def folder_name(model_name: str) -> str:
+    """Return the name of a model's folder there."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", model_name)
 
 
 def group(

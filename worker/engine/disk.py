@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from worker.engine.cache_files import PARTIAL, SUFFIX, Header, head_of, read_header
 from worker.engine.forest import EVERYBODY, Entry, Forest
 
 if TYPE_CHECKING:
@@ -35,26 +36,7 @@ if TYPE_CHECKING:
 SHORTEST_TOKENS = 32
 """What is shorter is read again as fast as it is fetched."""
 
-_MAGIC = b"thinkqKV1"
-_LENGTH_BYTES = 4
 _MOST_PENDING_BYTES = 1 << 30
-_SUFFIX = ".kv"
-
-
-class Header(Struct, frozen=True, kw_only=True):
-    """What a file says of itself. `digest` is the payload's."""
-
-    key: str
-    name: str
-    parent: str | None
-    owner: str | None
-    sessions: dict[str, int]
-    begin: int
-    tokens: bytes
-    shapes: list[tuple[list[int], list[int]]]
-    dtype: str
-    digest: bytes
-    size_bytes: int
 
 
 class File:
@@ -216,8 +198,8 @@ class Disk:
             try:
                 used = path.stat().st_mtime
                 with path.open("rb") as file:
-                    header = _read_header(file.read)
-                whole = path.name == f"{header.name}{_SUFFIX}"
+                    header = read_header(file.read)
+                whole = path.name == f"{header.name}{SUFFIX}"
             except (OSError, ValueError, msgspec.MsgspecError):
                 whole = False
             if whole and header.key == self._key and used >= oldest:
@@ -276,7 +258,7 @@ class Disk:
     def _read(self, part: Part[File]) -> tuple[Header, Arrays]:
         path = self._path(part.entry.payload.name)
         with path.open("rb") as file:
-            header = _read_header(file.read)
+            header = read_header(file.read)
             payload = file.read()
         if hashlib.sha256(payload).digest() != header.digest:
             raise ValueError(f"{path.name} is damaged")
@@ -313,13 +295,12 @@ class Disk:
         digest = hashlib.sha256()
         for array in payload:
             digest.update(array.data)
-        head = msgspec.msgpack.encode(msgspec.structs.replace(header, digest=digest.digest()))
+        head = head_of(msgspec.structs.replace(header, digest=digest.digest()))
         path = self._path(entry.payload.name)
-        partial = path.with_suffix(".part")
+        partial = path.with_suffix(PARTIAL)
         partial.touch(mode=0o600)
         with partial.open("wb") as file:
-            file.write(_MAGIC + len(head).to_bytes(_LENGTH_BYTES, "big"))
-            file.write(hashlib.sha256(head).digest() + head)
+            file.write(head)
             for array in payload:
                 file.write(array.data)
         with self._lock:
@@ -335,25 +316,8 @@ class Disk:
             self._path(entry.payload.name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{name}{_SUFFIX}"
+        return self._folder / f"{name}{SUFFIX}"
 
 
 def _joined(arrays: list[np.ndarray]) -> np.ndarray:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=2)
-
-
-def _read_header(read: Callable[[int], bytes]) -> Header:
-    """Read a file's beginning.
-
-    Raises:
-        ValueError: It is damaged, or no file of ours.
-
-    """
-    if read(len(_MAGIC)) != _MAGIC:
-        raise ValueError("this is no cache")
-    length = int.from_bytes(read(_LENGTH_BYTES), "big")
-    digest = read(hashlib.sha256().digest_size)
-    head = read(length)
-    if hashlib.sha256(head).digest() != digest:
-        raise ValueError("the header is damaged")
-    return msgspec.msgpack.decode(head, type=Header)
