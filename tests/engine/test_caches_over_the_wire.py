@@ -93,8 +93,9 @@ path = "{tiny_qwen3}"
     try:
         wire = wire_of(daemon, "me").listen(f"{daemon.root}/worker/+/card")
         usage(wire, LONG, session="talk", model="tiny")
-        wire.wait(lambda m: m.topic.endswith("/card") and residency(m.json) == "resident")
-        wire.wait(lambda m: m.topic.endswith("/card") and residency(m.json) == "away")
+        for state in ("resident", "away"):
+            while residency(wire.wait(lambda m: m.topic.endswith("/card")).json) != state:
+                pass
         assert len(files(daemon)) == 1
         topic = f"{daemon.root}/reply/me/told"
         wire.send({"op": "forget"}, topic=f"{daemon.root}/control/me", reply_to=topic)
