@@ -3,6 +3,7 @@
 import signal
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 from exchange import (
@@ -19,28 +20,50 @@ from exchange import (
 )
 from rig import Daemon
 
+from worker.crash_points import CrashPoint
+
+ARMED = str(Path(__file__).parents[1] / "faults" / "armed_daemon.py")
 WORKERS = ("left", "middle", "right")
 
 
 @pytest.fixture
-def trio(tmp_path, mosquitto):
-    """Three workers with one root and one group, each with one row."""
+def group_of(tmp_path, mosquitto):
+    """Make workers with one root and one group, each with one row; the caller starts them."""
     root = f"t{uuid.uuid4().hex[:12]}"
     daemons = {}
-    for worker in WORKERS:
-        (tmp_path / worker).mkdir()
-        one_row = STUB + "[engine]\nmax_rows = 1\n[shutdown]\ngrace_s = 0.5\n"
-        daemon = Daemon(tmp_path / worker, mosquitto.port, root=root, worker=worker, config=one_row)
-        add_to_topics(daemon, "group = 'trio'\ntakeover_s = 2.0\nclaim_ahead = 2").start()
-        daemons[worker] = daemon
-    yield daemons
+
+    def make(takeover_s):
+        for worker in WORKERS:
+            (tmp_path / worker).mkdir()
+            one_row = STUB + "[engine]\nmax_rows = 1\n[shutdown]\ngrace_s = 0.5\n"
+            daemon = Daemon(
+                tmp_path / worker, mosquitto.port, root=root, worker=worker, config=one_row
+            )
+            add_to_topics(daemon, f"group = 'trio'\ntakeover_s = {takeover_s}\nclaim_ahead = 2")
+            daemons[worker] = daemon
+        return daemons
+
+    yield make
     for daemon in daemons.values():
         daemon.stop()
 
 
 @pytest.fixture
+def trio(group_of):
+    """Three that wait for each other for as long as a start may take on a slow machine."""
+    daemons = group_of(60.0)
+    for daemon in daemons.values():
+        daemon.start()
+    return daemons
+
+
+@pytest.fixture
 def chat(client_of, trio):
     """A client of all of them, that hears how they are."""
+    return chat_with(client_of, trio)
+
+
+def chat_with(client_of, trio):
     client = client_of(trio["left"])
     client.listen(f"{client.root}/worker/+/status", f"{client.root}/fleet/#")
     return client
@@ -77,7 +100,11 @@ def test_a_claim_holds_nothing_of_what_was_said(chat):
     assert b"secret" not in claim.payload
 
 
-def test_a_session_goes_on_elsewhere_when_its_worker_stays_away(chat, trio):
+def test_a_session_goes_on_elsewhere_when_its_worker_stays_away(group_of, client_of):
+    trio = group_of(2.0)
+    for daemon in trio.values():
+        daemon.start()
+    chat = chat_with(client_of, trio)
     holder = answer(chat, {"prompt": "turn 0", "session": "talk"})["worker"]
     trio[holder].stop(signal.SIGKILL)
     until(chat, holder, "offline")
@@ -104,6 +131,28 @@ def test_when_each_is_killed_in_turn_every_request_has_one_answer(chat, trio):
         again = [m.json for m in chat.heard if is_final(m) and m.json["id"] == request_id]
         # In the one window, a kill between a reply and its PUBACK, the same comes twice.
         assert all(reply == heard[0] for reply in heard + again)
+
+
+def test_an_answer_that_never_went_out_is_dropped_when_another_has_answered(group_of, client_of):
+    pair = group_of(1.0)
+    left, right = pair["left"], pair["right"]
+    left.program = (ARMED, CrashPoint.ANSWERED.value, "1")
+    left.start()
+    chat = chat_with(client_of, pair)
+    asked = send(chat, "hello", id="once")
+    assert left.process.wait(20) == -signal.SIGKILL
+    right.start()
+    until(chat, "right", "online")
+    time.sleep(1.2)  # how long it may be away is what this is about
+    # One of two: the broker puts the other into the queue of who is away.
+    for _ in range(2):
+        send(chat, "hello", id=asked)
+    assert Heard(chat, asked).final["worker"] == "right"
+    left.program = ("-m", "worker.cli")
+    left.start()
+    answer(chat, "anything else?")
+    replies = [m.json for m in chat.heard if is_final(m) and m.json["id"] == asked]
+    assert {reply["worker"] for reply in replies} == {"right"}
 
 
 def test_a_worker_that_stops_hands_over_what_has_not_begun(chat, trio):

@@ -16,7 +16,10 @@ max_rows = 16
 queued_requests = 20000
 queued_per_client = 20000
 """
-ANSWERED_S = 90
+QUIET_S = 60
+"""For how long no reply may come; how long all take is the machine's affair."""
+
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture
@@ -37,11 +40,12 @@ def send_all(wire):
         for number in range(COUNT)
     ]
     for info in sent:
-        info.wait_for_publish(120)
+        info.wait_for_publish(600)
 
 
-def next_reply(wire, deadline):
-    """Return the next reply, None when it is too late for one."""
+def next_reply(wire):
+    """Return the next reply, None when none comes."""
+    deadline = time.monotonic() + QUIET_S
     with wire._new:
         while not wire.heard:
             left = deadline - time.monotonic()
@@ -52,10 +56,10 @@ def next_reply(wire, deadline):
 
 def all_are_answered(wire):
     """Wait until each of them has been: one reply, or copies of it."""
-    found, deadline = {}, time.monotonic() + ANSWERED_S
+    found = {}
     missing = {f"r{number}" for number in range(COUNT)}
     while missing:
-        message = next_reply(wire, deadline)
+        message = next_reply(wire)
         assert message is not None, f"{len(missing)} were never answered, such as {min(missing)}"
         reply = message.json
         assert reply["id"] == "first" or reply["status"] == "ok"
@@ -96,7 +100,7 @@ def test_what_waits_in_the_journal_survives_a_kill_and_the_brokers_restart(tmp_p
     send_all(wire)
     wire.listen(f"{wire.root}/worker/+/metrics")
     wire.wait(
-        lambda m: m.topic.endswith("/metrics") and sum(m.json["queue"].values()) >= COUNT, 120
+        lambda m: m.topic.endswith("/metrics") and sum(m.json["queue"].values()) >= COUNT, 600
     )
     wire.close()
     daemon.stop(signal.SIGKILL)

@@ -1,10 +1,13 @@
 """A damaged journal: what is readable is kept, the rest set aside, and the start goes on."""
 
 import random
+import shutil
 
 import pytest
 from journal_samples import a_reply, a_request, a_session
 
+from worker.journal import changes
+from worker.journal.storage import open_beside
 from worker.journal.store import Journal
 
 RECORDS = 300
@@ -134,5 +137,25 @@ async def test_a_log_of_another_journal_changes_nothing(path, tmp_path):
     await journal.close()
     path.with_name(f"{path.name}-wal").write_bytes(log)
     again = Journal.open(path)
-    assert "own" in {entry.request.id for entry in again.backlog()}
+    assert [entry.request.id for entry in again.backlog()] == ["own"]
+    await again.close()
+    assert [one.read_bytes() for one in set_aside(path)] == [log]
+
+
+async def test_what_is_called_back_while_no_daemon_runs_is_never_taken_for_another_journals_log(
+    path, tmp_path
+):
+    journal = Journal.open(path)
+    await journal.accept(a_request("dead"))
+    await journal.dead("kitchen", a_request("dead").key, "poisoned")
+    await journal.close()
+    beside = tmp_path / "killed" / path.name
+    with open_beside(path) as connection:
+        assert changes.replay(connection, "kitchen", "dead", 0.0)
+        connection.execute("COMMIT")
+        # Killed here: what is on disk now is what the next start finds.
+        shutil.copytree(path.parent, beside.parent)
+        connection.execute("BEGIN")
+    again = Journal.open(beside)
+    assert [entry.request.id for entry in again.backlog()] == ["dead"]
     await again.close()

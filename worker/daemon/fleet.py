@@ -97,11 +97,16 @@ class Group:
         """
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._known.wait(), KNOWN_WITHIN_S)
-        for entry in journal.backlog():
-            request = entry.request
-            if self._fleet.lost(("request", request.client, request.id)):
-                _log.info("taken_over", id=request.id, client=request.client)
-                await journal.release(request.client, request.key)
+        waiting = [
+            (entry.request.client, entry.request.id, entry.request.key)
+            for entry in journal.backlog()
+        ]
+        # What we answered and did not publish is another's too: its client has that answer.
+        answered = [(one.client, one.reply.id, one.key) for one in journal.undelivered()]
+        for client, request_id, key in waiting + answered:
+            if self._fleet.lost(("request", client, request_id)):
+                _log.info("taken_over", id=request_id, client=client)
+                await journal.release(client, key)
 
     async def hand_over(self, jobs: Jobs, journal: Journal) -> None:
         """Give what has not begun to other workers: this one is about to stop."""

@@ -165,10 +165,16 @@ def bury(
 
 
 def release(connection: sqlite3.Connection, client: str, key: bytes) -> None:
-    """Let go of a request that has no answer: another worker has it."""
+    """Let go of a request of which nobody has an answer from us: another worker has it."""
     known = number_and_state(connection, client, key)
-    if known is not None and known[1] in _UNANSWERED:
-        connection.execute("DELETE FROM record WHERE number = ?", (known[0],))
+    if known is None or known[1] is State.DEAD:
+        return
+    # An answer that may have gone out is kept: asked again, the same must come.
+    connection.execute(
+        "DELETE FROM record WHERE number = ? AND (state != ? OR NOT EXISTS"
+        " (SELECT 1 FROM route WHERE route.record = number AND NOT pending))",
+        (known[0], State.ANSWERED),
+    )
 
 
 def replay(connection: sqlite3.Connection, client: str, request_id: str, now: float) -> bool:

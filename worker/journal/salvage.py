@@ -95,7 +95,7 @@ def salvage(path: Path) -> Salvaged:
         sqlite3.Error: The new file can't be written.
 
     """
-    damaged = _free_name(path)
+    damaged = free_name(path)
     for suffix in _BESIDE:
         with suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(damaged.with_name(damaged.name + suffix))
@@ -127,7 +127,8 @@ def _is_ours(path: Path) -> bool:
     return header[68:72] == APPLICATION_ID.to_bytes(4, "big") or not header.startswith(b"SQLite")
 
 
-def _free_name(path: Path) -> Path:
+def free_name(path: Path) -> Path:
+    """Return a name beside the journal under which a damaged file can be set aside."""
     moment = time.strftime("%Y%m%dT%H%M%S")
     names = (path.with_name(f"{path.name}.damaged-{moment}-{n}") for n in itertools.count(1))
     return next(name for name in names if not name.exists())

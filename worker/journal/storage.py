@@ -10,12 +10,12 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.journal.salvage import is_damage, is_damaged, salvage
+from worker.journal.salvage import free_name, is_damage, is_damaged, salvage
 from worker.journal.schema import WrongSchema, migrate
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ _WRITER_PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
     f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}",
 )
+
+
+_NO_LOG = b"closed\n"
+"""In the lock's file: whoever had the journal last has left no log."""
 
 
 class JournalError(Exception):
@@ -158,6 +162,7 @@ def open_beside(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
         raise JournalError(f"{path}: there is no journal")
     try:
+        _expect_a_log(path)
         uri = f"{path.absolute().as_uri()}?mode=rw"
         with closing(
             sqlite3.connect(uri, uri=True, timeout=READER_PATIENCE_S, isolation_level=None)
@@ -167,8 +172,16 @@ def open_beside(path: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise JournalError(f"{path}: can't be changed: {error}") from error
+
+
+def _expect_a_log(path: Path) -> None:
+    """Take back the note that there is none: what is changed beside a daemon may leave one."""
+    with suppress(FileNotFoundError), _lock_file(path).open("r+b") as noted:
+        if noted.read() == _NO_LOG:
+            noted.truncate(0)
+            os.fsync(noted.fileno())
 
 
 def holder(path: Path) -> int | None:
@@ -218,9 +231,41 @@ def _lock(path: Path) -> int:
         raise JournalError(
             f"{path}: another thinkq (process {holder}) is using this data folder"
         ) from None
+    _put_away_stale_log(path, os.pread(lock, 20, 0))
     os.ftruncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
+    # Before the first commit: after a power cut nothing may say that there is none to find.
+    os.fsync(lock)
     return lock
+
+
+def let_go(path: Path, lock: int) -> None:
+    """Give the lock back after the connection was closed, and note if that has left no log."""
+    log = _log_file(path)
+    if not log.exists() or log.stat().st_size == 0:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, _NO_LOG, 0)
+    os.close(lock)
+
+
+def _put_away_stale_log(path: Path, noted: bytes) -> None:
+    """Set a log aside that came beside the file while nobody had it.
+
+    A backup's, or another journal's: SQLite can't tell (sqlite.org/howtocorrupt.html, 2.4), and
+    would write its pages over ours.
+    """
+    log = _log_file(path)
+    # With an index beside it somebody's connection made it here, such as the sqlite3 command's.
+    has_index = path.with_name(path.name + "-shm").exists()
+    if noted == _NO_LOG and not has_index and log.exists() and log.stat().st_size:
+        free = free_name(path)
+        aside = free.with_name(f"{free.name}-wal")
+        log.rename(aside)
+        _log.error("stale_log", set_aside=str(aside))
+
+
+def _log_file(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
 
 
 def _flush_folder(folder: Path) -> None:

@@ -9,7 +9,6 @@ in which the same bytes can go out twice.
 
 from __future__ import annotations
 
-import os
 import time
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -34,7 +33,7 @@ from worker.journal.records import (
 )
 from worker.journal.reserve import Reserve
 from worker.journal.retention import Retention
-from worker.journal.storage import JournalError, open_for_reading, open_for_writing
+from worker.journal.storage import JournalError, let_go, open_for_reading, open_for_writing
 from worker.journal.writer import Writer
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ class Journal:
         """Finish what waits, close the file, let go of the lock."""
         await self._writer.close()
         if self._lock is not None:
-            os.close(self._lock)
+            let_go(self._path, self._lock)
             self._lock = None
 
     @property
@@ -219,7 +218,7 @@ class Journal:
         )
 
     async def release(self, client: str, key: bytes) -> None:
-        """Let go of a request without an answer, which another worker has now."""
+        """Let go of a request that another worker has now, unless a reply of ours is out."""
         await self._writer.submit(lambda connection: changes.release(connection, client, key))
 
     async def feedback(self, client: str, key: bytes, verdict: Verdict) -> bool:
