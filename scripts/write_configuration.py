@@ -26,6 +26,9 @@ Weakest first: the defaults below, one TOML file, environment variables, flags o
 Lists are JSON, or words between commas.
 - `thinkq config show` prints what is in force and where each value came from, secrets masked. \
 `thinkq config check` says what is wrong; an unknown key names itself and what is allowed.
+- A secret comes from a file of mode 0600 (`broker.password_file`), from the Keychain, or from \
+`THINKQ_BROKER__PASSWORD`; no flag takes one. The file belongs to the worker's user or to root; so \
+do a settings file with `broker.password` in it and the key for TLS, with the same mode.
 
 ```toml
 # thinkq.toml: a worker beside Home Assistant's Mosquitto, in the same LAN

@@ -54,6 +54,9 @@ class ClientError(Exception):
 class NotConnected(ClientError, ConnectionError):
     """The broker can't be reached, or does not let this client in."""
 
+    was_silent = False
+    """Whether it hung up without saying why."""
+
 
 class NoWorker(ClientError):
     """The broker has nobody to give the request to."""
@@ -131,6 +134,7 @@ class Client:
         self._worker_heard = threading.Condition()
         self._subscribed = threading.Event()
         self._refused: ReasonCode | None = None
+        self._hung_up = False
         self._published: dict[int, ReasonCode] = {}
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         if username is not None:
@@ -140,6 +144,7 @@ class Client:
             self._client.tls_set_context(context)
         self._client.on_socket_open = _send_without_delay
         self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
         self._client.on_publish = self._on_publish
@@ -151,9 +156,13 @@ class Client:
         except OSError as error:
             raise NotConnected(f"{host}:{port}: {error}") from error
         self._client.loop_start()
-        if not self._subscribed.wait(_CONNECT_TIMEOUT_S) or self._refused is not None:
+        answered = self._subscribed.wait(_CONNECT_TIMEOUT_S)
+        if not answered or self._hung_up or self._refused is not None:
             self.close()
-            raise NotConnected(f"{host}:{port}: {self._refused or 'no answer'}")
+            silence = "the broker hung up without an answer" if self._hung_up else "no answer"
+            refusal = NotConnected(f"{host}:{port}: {self._refused or silence}")
+            refusal.was_silent = self._hung_up
+            raise refusal
         return self
 
     def __exit__(
@@ -319,6 +328,11 @@ class Client:
                 (_join(self._root, "worker", "+", "status"), 1),
             ]
         )
+
+    def _on_disconnect(self, *_told: object) -> None:
+        if not self._subscribed.is_set():
+            self._hung_up = True
+            self._subscribed.set()
 
     def _on_publish(
         self,

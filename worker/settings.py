@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from worker.settings_secrets import check_private, read_secret
 from worker.settings_sections import (
     Access,
     Broker,
@@ -97,13 +97,15 @@ class Settings(BaseSettings):
         """Return the broker's password from wherever it is kept.
 
         Raises:
-            SettingsError: The file is missing, or others may read it; or the Keychain has none.
+            SettingsError: The file is missing or not its owner's alone; or the Keychain has none.
 
         """
         if self.broker.password is not None:
             return self.broker.password.get_secret_value()
         if self.broker.password_file is not None:
-            return _secret_of(self.broker.password_file)
+            return read_secret(
+                "broker.password_file", self.broker.password_file, credentials=_credentials()
+            )
         if self.broker.password_keychain is not None:
             from worker.service.keychain import KeychainError, password  # noqa: PLC0415 - macOS
 
@@ -168,12 +170,21 @@ class Settings(BaseSettings):
             path = getattr(self.broker.tls, name)
             if path is not None and not path.is_file():
                 raise SettingsError(f"broker.tls.{name}: there is no file {path}")
+        self._check_key()
         tls = self.tls_options()
         try:
             if tls is not None:
                 tls.context()
         except OSError as error:
             raise SettingsError(f"broker.tls: its files can't be used: {error}") from error
+
+    def _check_key(self) -> None:
+        tls = self.broker.tls
+        if tls.key_file is not None:
+            check_private("broker.tls.key_file", tls.key_file, credentials=_credentials())
+        elif tls.cert_file is not None:
+            # Then the key is in the certificate's file.
+            check_private("broker.tls.cert_file", tls.cert_file, credentials=_credentials())
 
     def tls_options(self) -> TlsOptions | None:
         """Return what the connection needs for TLS, None for plain TCP."""
@@ -221,6 +232,8 @@ def load_with_origins(
     layers = Layers(Settings)
     if path is not None:
         layers.add_file(path)
+        for key in layers.secrets_of(str(path)):
+            check_private(key, path)
     layers.add_environment(os.environ if environment is None else environment)
     layers.add_flags(overrides or {})
     try:
@@ -230,15 +243,8 @@ def load_with_origins(
     return settings, layers.origins()
 
 
-def _secret_of(path: Path) -> str:
-    try:
-        mode = path.stat().st_mode
-        secret = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsError(f"broker.password_file: {error}") from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise SettingsError(f"broker.password_file: others may read {path}: chmod 600 {path}")
-    return secret
+def _credentials() -> str | None:
+    return os.environ.get("CREDENTIALS_DIRECTORY")
 
 
 def _text(path: Path | None) -> str | None:

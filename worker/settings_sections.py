@@ -66,7 +66,7 @@ class Tls(_Section):
     cert_file: Path | None = Field(default=None, description="The worker's own certificate.")
     key_file: Path | None = Field(default=None, description="The key of that certificate.")
     server_name: str | None = Field(
-        default=None, description="The name on the broker's certificate."
+        default=None, min_length=1, description="The name on the broker's certificate."
     )
 
 

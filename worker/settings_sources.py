@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,6 +86,14 @@ class Layers:
         """Return where each value came from: `default`, a file, a variable, `command line`."""
         return dict(self._origins)
 
+    def secrets_of(self, origin: str) -> list[str]:
+        """Return which secrets came from one place."""
+        return [
+            key
+            for key, whence in self._origins.items()
+            if whence == origin and _is_secret(self._fields[key].annotation)
+        ]
+
     def _add(self, values: Mapping[str, Any], origin: str) -> None:
         for key, value in values.items():
             if key not in self._fields:
@@ -143,6 +151,10 @@ def _listed(text: str) -> list[Any]:
         # What it is not will be said of the text itself.
         return [text]
     return found
+
+
+def _is_secret(annotation: Any) -> bool:
+    return SecretStr in {annotation, *get_args(annotation)}
 
 
 def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:

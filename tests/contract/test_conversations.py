@@ -84,6 +84,37 @@ def test_the_result_of_a_tool_that_an_earlier_turn_called_goes_on_with_it(client
     assert reply["content"] == "on"
 
 
+def test_a_session_goes_through_several_rounds_of_calls_and_results(client):
+    session = new_id()
+    made = []
+    fields = {"tools": [TOOL], "session": session}
+    reply = answer(client, {"prompt": "stub: call", **fields})
+    for number in range(3):
+        made.append(reply["tool_calls"][0]["id"])
+        result = {"role": "tool", "content": f"result {number}", "tool_call_id": made[-1]}
+        said = answer(client, {"messages": [result], **fields})
+        assert (said["finish_reason"], said["content"]) == ("stop", f"result {number}")
+        reply = answer(client, {"prompt": "stub: call", **fields})
+        assert reply["finish_reason"] == "tool_calls"
+    # Everything that was said is read again: 4 calls asked for, 3 results twice, "and now".
+    assert prompt_tokens(client, "and now", session) == 4 * 2 + 3 * (2 + 2) + 2
+
+
+def test_the_results_of_two_calls_may_come_together(client):
+    calls = [
+        {"id": f"c{n}", "type": "function", "function": {"name": "lamp", "arguments": "{}"}}
+        for n in range(2)
+    ]
+    messages = [
+        {"role": "user", "content": "both"},
+        {"role": "assistant", "content": None, "tool_calls": calls},
+        {"role": "tool", "content": "first", "tool_call_id": "c0"},
+        {"role": "tool", "content": "second", "tool_call_id": "c1"},
+    ]
+    reply = answer(client, {"messages": messages, "tools": [TOOL]})
+    assert reply["content"] == "second"
+
+
 def test_another_clients_session_is_refused(client, client_of, stub_daemon):
     session = new_id()
     prompt_tokens(client, "my secret", session)

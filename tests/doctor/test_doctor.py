@@ -91,7 +91,9 @@ def test_a_broker_that_does_not_know_us_is_a_problem(doctor, tmp_path):
         tmp_path / "broker", lines=[f"password_file {passwords}", "allow_anonymous false"]
     ).start()
     try:
-        _, found = doctor(f"{STUB}[broker]\nport = {broker.port}\nusername='w'\npassword='x'\n")
+        _, found = doctor(
+            f"{STUB}[broker]\nport = {broker.port}\nusername='w'\n", THINKQ_BROKER__PASSWORD="x"
+        )
     finally:
         broker.stop()
     assert found["broker"]["level"] == "problem"

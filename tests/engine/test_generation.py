@@ -387,3 +387,146 @@ def test_tools_that_no_grammar_can_bind_are_refused(qwen):
     with pytest.raises(BadSchema) as refused:
         qwen.submit(1, tools=[hopeless])
     assert refused.value.field == "tools[0].function.parameters"
+
+
+PLUG = {
+    "type": "function",
+    "function": {
+        "name": "set_plug",
+        "parameters": {
+            "type": "object",
+            "properties": {"level": {"type": "integer", "minimum": 1, "maximum": 3}},
+            "required": ["level"],
+        },
+    },
+}
+
+
+def led_to_call(runner, bias=6.0, max_tokens=60):
+    """Return a sampling that leads a model to begin a call in its own format."""
+    (begin,) = runner.loaded.tokenizer.tool_call_start_tokens
+    return Sampling(temperature=0, max_tokens=max_tokens, logit_bias={begin: bias})
+
+
+def names(said):
+    return [call["function"]["name"] for call in said.done[1].tool_calls]
+
+
+@pytest.mark.parametrize("model", ["qwen", "smollm"])
+@pytest.mark.parametrize("tool", [TOOL, PLUG], ids=lambda tool: tool["function"]["name"])
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_named_tool_is_the_one_that_is_called(model, tool, mode, request):
+    runner = request.getfixturevalue(model)
+    choice = {"type": "function", "function": {"name": tool["function"]["name"]}}
+    said = runner.one(
+        "Do it.", mode=mode, budget_tokens=6, tools=[TOOL, PLUG], tool_choice=choice,
+        sampling=Sampling(temperature=0, max_tokens=80),
+    )  # fmt: skip
+    assert names(said) == [tool["function"]["name"]]
+    assert said.done[1].finish_reason == "tool_calls"
+    assert said.text(Kind.ANSWER) == ""
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize(("choice", "made"), [("auto", ["set_light"]), ("none", [])])
+def test_where_no_call_is_wanted_none_is_made_though_the_model_writes_one(qwen, mode, choice, made):
+    """A conversation with calls in it talks a model into one more, declared or not."""
+    tokenizer = qwen.loaded.tokenizer
+    messages = [{"role": "user", "content": "Light on."}]
+    row = qwen.generation.prepare(
+        Submit(row=1, messages=messages, mode=mode, tools=[TOOL], tool_choice=choice)
+    )
+    written = '\n{"name": "set_light", "arguments": {"on": true}}\n'
+    said = Said()
+    for token in (
+        *tokenizer.tool_call_start_tokens,
+        *tokenizer.encode(written, add_special_tokens=False),
+        *tokenizer.tool_call_end_tokens,
+    ):
+        events = []
+        row.accept(token, events)
+        for event in events:
+            said.event(event)
+    events = []
+    row.finish(events)
+    for event in events:
+        said.event(event)
+    assert names(said) == made
+    assert bool(said.text(Kind.TOOL)) is bool(made)
+    assert ("set_light" in said.text(Kind.ANSWER)) is not bool(made)
+
+
+def test_where_no_call_is_wanted_the_model_is_told_of_no_tool(qwen):
+    def prompt(**fields):
+        messages = [{"role": "user", "content": "Light on."}]
+        submit = Submit(row=0, messages=messages, mode=Mode.NO_THINK, **fields)
+        return qwen.generation.prepare(submit).prompt
+
+    assert prompt(tools=[TOOL], tool_choice="none") == prompt()
+    assert prompt(tools=[TOOL], tool_choice="auto") != prompt()
+
+
+def test_where_it_may_call_it_may_also_just_answer(smollm):
+    hello = smollm.loaded.tokenizer.encode(" cat", add_special_tokens=False)[0]
+    plain = Sampling(temperature=0, max_tokens=8, logit_bias={hello: 100})
+    said = smollm.one("Hello.", sampling=plain, tools=[TOOL], tool_choice="auto")
+    assert said.done[1].tool_calls == []
+    assert said.text().startswith("cat")
+
+
+@pytest.mark.parametrize("budget", [8, 40])
+def test_a_call_made_inside_a_thought_is_not_lost(qwen, budget):
+    said = qwen.one(
+        "Light on.", mode=Mode.THINK, budget_tokens=budget, tools=[TOOL],
+        sampling=led_to_call(qwen, max_tokens=160),
+    )  # fmt: skip
+    assert "thinking" in said.states[1]
+    assert names(said)
+    assert set(names(said)) == {"set_light"}
+    for kind in (Kind.REASONING, Kind.ANSWER):
+        assert "set_light" not in said.text(kind)
+    streamed = "".join(said.texts[1, Kind.TOOL])
+    assert all(json.dumps(call["id"]) in streamed for call in said.done[1].tool_calls)
+
+
+def test_every_call_of_one_answer_has_an_id_of_its_own(qwen):
+    said = qwen.one(
+        "Both.", tools=[TOOL, PLUG], sampling=led_to_call(qwen, bias=20.0, max_tokens=160)
+    )
+    calls = said.done[1].tool_calls
+    assert len(calls) > 1
+    assert len({call["id"] for call in calls}) == len(calls)
+    for call in calls:
+        arguments = json.loads(call["function"]["arguments"])
+        wanted = {"set_light": bool, "set_plug": int}[call["function"]["name"]]
+        assert [type(value) for value in arguments.values()] == [wanted]
+
+
+def rounds(count):
+    """Return a conversation in which a tool was called and has answered so many times."""
+    messages = [{"role": "user", "content": "Light on."}]
+    for number in range(count):
+        called = {"name": "set_light", "arguments": {"on": bool(number % 2)}}
+        call = {"id": f"c{number}", "type": "function", "function": called}
+        messages += [
+            {"role": "assistant", "content": "", "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": f"c{number}", "content": f"result {number}"},
+        ]
+    return messages
+
+
+@pytest.mark.parametrize(("model", "count"), [("qwen", 1), ("qwen", 4), ("embedded", 2)])
+def test_after_any_number_of_rounds_another_call_or_an_answer_can_be_made(model, count, request):
+    runner = request.getfixturevalue(model)
+    calling = runner.one(
+        rounds(count), tools=[TOOL], tool_choice="required",
+        sampling=Sampling(temperature=0, max_tokens=60),
+    )  # fmt: skip
+    assert names(calling) == ["set_light"]
+    answering = runner.one(rounds(count), tools=[TOOL], tool_choice="none", sampling=GREEDY)
+    assert answering.done[1].tool_calls == []
+    prompt = runner.generation.prepare(
+        Submit(row=0, messages=rounds(count), mode=Mode.NO_THINK, tools=[TOOL])
+    ).prompt
+    written = runner.loaded.tokenizer.decode(prompt)
+    assert all(f"result {number}" in written for number in range(count))

@@ -1,13 +1,15 @@
 """A damaged journal: what is readable is kept, the rest set aside, and the start goes on."""
 
+import os
 import random
 import shutil
+import time
 
 import pytest
 from journal_samples import a_reply, a_request, a_session
 
 from worker.journal import changes
-from worker.journal.storage import open_beside
+from worker.journal.storage import open_beside, open_for_reading
 from worker.journal.store import Journal
 
 RECORDS = 300
@@ -159,3 +161,65 @@ async def test_what_is_called_back_while_no_daemon_runs_is_never_taken_for_anoth
     again = Journal.open(beside)
     assert [entry.request.id for entry in again.backlog()] == ["dead"]
     await again.close()
+
+
+@pytest.fixture
+async def damaged(filled):
+    """A journal whose first half was rescued; the rest lies in the file that was set aside."""
+    content = filled.read_bytes()
+    filled.write_bytes(content[: len(content) // 2 + 100])
+    await Journal.open(filled).close()
+    assert len(set_aside(filled)) == 1
+    return filled
+
+
+@pytest.mark.parametrize(
+    ("client", "session"), [("me", None), ("me", "s1"), ("nobody we know of", None)]
+)
+async def test_who_is_forgotten_is_forgotten_in_what_was_set_aside_too(damaged, client, session):
+    journal = Journal.open(damaged)
+    await journal.forget(client, session)
+    assert set_aside(damaged) == []
+    await journal.close()
+
+
+async def test_what_was_set_aside_goes_after_the_restart_where_a_kill_came_in_between(damaged):
+    journal = Journal.open(damaged)
+    with open_for_reading(damaged) as reader:
+        # It keeps the journal from being written anew, and so the deletion from being over.
+        reader.execute("SELECT * FROM record").fetchone()
+        copy = damaged.with_name(set_aside(damaged)[0].name)
+        content = copy.read_bytes()
+        await journal.forget("me")
+    copy.write_bytes(content)
+    await journal.close()
+    journal = Journal.open(damaged)
+    await journal.expire()
+    assert set_aside(damaged) == []
+    await journal.close()
+
+
+async def test_what_was_set_aside_goes_when_all_that_it_holds_would_be_gone(damaged):
+    now = time.time()
+    journal = Journal.open(
+        damaged, retention_s=60, session_retention_s=3600, now=lambda: now + later_s
+    )
+    later_s = 3590
+    await journal.expire()
+    assert len(set_aside(damaged)) == 1
+    later_s = 3700
+    await journal.expire()
+    assert set_aside(damaged) == []
+    await journal.close()
+
+
+async def test_a_copy_that_somebody_has_renamed_goes_by_the_age_of_the_file(damaged):
+    (copy,) = set_aside(damaged)
+    renamed = copy.rename(copy.with_name(f"{damaged.name}.damaged-look"))
+    journal = Journal.open(damaged, session_retention_s=3600, retention_s=60)
+    await journal.expire()
+    assert renamed.exists()
+    os.utime(renamed, (0, 0))
+    await journal.expire()
+    assert not renamed.exists()
+    await journal.close()

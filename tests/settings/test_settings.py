@@ -106,23 +106,6 @@ def test_loopback_needs_no_tls(host, file):
     assert load(file(""), {"broker.host": host}, environment={}).broker.host == host
 
 
-def test_a_password_comes_from_a_file_that_only_its_owner_can_read(file, tmp_path):
-    secret = tmp_path / "password"
-    secret.write_text("hunter2\n")
-    secret.chmod(0o600)
-    settings = load(file(f"[broker]\npassword_file = '{secret}'\n"), environment={})
-    assert settings.broker_password() == "hunter2"
-
-
-def test_a_password_file_that_others_can_read_is_refused(file, tmp_path):
-    secret = tmp_path / "password"
-    secret.write_text("hunter2\n")
-    secret.chmod(0o644)
-    settings = load(file(f"[broker]\npassword_file = '{secret}'\n"), environment={})
-    with pytest.raises(SettingsError, match="chmod 600"):
-        settings.broker_password()
-
-
 @pytest.mark.parametrize("key", ["ca_file", "cert_file", "key_file"])
 def test_a_file_for_tls_that_is_missing_is_named(key, file):
     path = file(f"[broker.tls]\nenabled = true\n{key} = '/nothing.pem'\n")
@@ -138,7 +121,8 @@ def test_a_file_for_tls_that_is_no_certificate_is_said(file, tmp_path):
 
 
 def test_no_secret_is_shown_by_the_settings_themselves(file):
-    settings = load(file("[broker]\npassword = 'hunter2'\n"), environment={})
+    settings = load(file(""), environment={"THINKQ_BROKER__PASSWORD": "hunter2"})
+    assert settings.broker_password() == "hunter2"
     assert "hunter2" not in repr(settings)
 
 

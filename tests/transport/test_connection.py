@@ -267,7 +267,7 @@ async def test_a_broker_that_takes_less_than_before_is_not_overrun(tmp_path, con
     smaller = Mosquitto(tmp_path, broker.port, lines=["max_inflight_messages 5"]).start()
     try:
         await acknowledged(asyncio.gather(*sent))
-        assert connection._publishing._window == 5
+        assert connection._publishing._limits.window == 5
     finally:
         await connection.stop()
         smaller.stop()

@@ -147,7 +147,7 @@ class Control:
 
     async def _forget(self, control: ControlMessage) -> None:
         for job in self._jobs.of_client(control.client):
-            if control.session is None or job.request.session == control.session:
+            if control.session is None or job.request.of_session == control.session:
                 self._jobs.stop(job, "cancelled")
         self._jobs.forget_caches(control.client, control.session)
         if self._jobs.idle_work is not None:

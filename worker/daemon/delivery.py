@@ -7,11 +7,13 @@ import itertools
 from typing import TYPE_CHECKING
 
 import structlog
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from worker.crash_points import CrashPoint, reach
 from worker.daemon.patience import delays
 from worker.domain.errors import TooLarge
-from worker.domain.messages import ErrorBody, Progress, Reply, ReplyRoute, StreamPart
+from worker.domain.messages import ErrorBody, Kind, Progress, Reply, ReplyRoute, StreamPart
 from worker.transport import codec
 from worker.transport.publishing import LargerThanTaken, PublishFailed, Stopped
 
@@ -55,7 +57,12 @@ class Delivery:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def reply(self, client: str, key: bytes, reply: Reply, routes: Sequence[ReplyRoute]) -> None:
-        """Publish a recorded final reply on each of its routes, until the broker has it."""
+        """Publish a recorded final reply on each of its routes, until the broker has it.
+
+        A thought that was recorded before an operator wanted none on the wire stays away from it.
+        """
+        if not self.show_reasoning and reply.reasoning is not UNSET:
+            reply = replace(reply, reasoning=UNSET)
         self._in_background(self._deliver(client, key, reply, routes))
 
     async def refuse(self, error: ThinkqError, request_id: str, route: ReplyRoute) -> None:
@@ -63,7 +70,9 @@ class Delivery:
         await self._told(codec.encode_reply(error_reply(error, request_id), route))
 
     def part(self, part: StreamPart, routes: Sequence[ReplyRoute]) -> None:
-        """Publish a piece of a stream."""
+        """Publish a piece of a stream, unless it is of a thought and none may be published."""
+        if part.kind is Kind.REASONING and not self.show_reasoning:
+            return
         for route in routes:
             self._publish(codec.encode_part(part, route))
 

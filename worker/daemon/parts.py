@@ -42,6 +42,7 @@ def broker_options(settings: Settings) -> BrokerOptions:
         client_id=broker.client_id or _client_id(settings),
         username=broker.username,
         password=settings.broker_password(),
+        ask_password=settings.broker_password,
         keepalive_s=broker.keepalive_s,
         session_expiry_s=broker.session_expiry_s,
         receive_maximum=broker.receive_maximum,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import socket
 import ssl
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from worker.client import Client, NotConnected
 from worker.doctor.finding import Finding, ok, problem, warning
+from worker.transport.faults import of_attempt, of_silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +23,7 @@ CERTIFICATE_DAYS = 14
 """A certificate that ends sooner is said."""
 
 STATUS_TIMEOUT_S = 1.0
+_ALERT_S = 0.5
 _DAY_S = 86_400
 
 
@@ -31,14 +34,14 @@ def broker(settings: Settings) -> Iterator[Finding]:
     try:
         with socket.create_connection((wanted.host, wanted.port), CONNECT_TIMEOUT_S) as plain:
             certificate = _certificate(settings, plain)
-    except ssl.SSLError as error:
-        yield problem("broker", f"{where}: {error}", _tls_cure(error))
-        return
-    except OSError as error:
-        if wanted.embedded != "off":
+    except (OSError, UnicodeError) as error:
+        fault = of_attempt(error, encrypted=wanted.tls.enabled)
+        if wanted.embedded != "off" and not isinstance(error, ssl.SSLError):
             yield ok("broker", f"embedded, started with the worker on {where}")
         else:
-            yield problem("broker", f"{where}: {error}", _network_cure(error))
+            yield problem(
+                "broker", f"{where}: {fault.reason}", fault.advice or _network_cure(error)
+            )
         return
     if certificate is not None:
         yield _lasting(certificate)
@@ -53,7 +56,12 @@ def _certificate(settings: Settings, plain: socket.socket) -> dict[str, object] 
     if tls is None:
         return None
     with tls.context().wrap_socket(plain, server_hostname=settings.broker.host) as encrypted:
-        return encrypted.getpeercert()  # type: ignore[return-value]
+        found: dict[str, object] | None = encrypted.getpeercert()  # type: ignore[assignment]
+        # With TLS 1.3 a no to our certificate comes after the handshake; a yes is silence.
+        encrypted.settimeout(_ALERT_S)
+        with contextlib.suppress(TimeoutError):
+            encrypted.recv(1)
+        return found
 
 
 def _lasting(certificate: dict[str, object]) -> Finding:
@@ -79,21 +87,16 @@ def _behind(settings: Settings, where: str) -> Iterator[Finding]:
             yield ok("broker", f"{where} lets us in")
             workers = client.worker_status(timeout_s=STATUS_TIMEOUT_S)
     except NotConnected as error:
-        yield problem("broker", str(error), "check broker.username and its password")
+        cure = "check broker.username and its password"
+        if error.was_silent:
+            cure = of_silence(encrypted=settings.broker.tls.enabled).advice or cure
+        yield problem("broker", str(error), cure)
         return
     told = ", ".join(f"{name} is {status.get('status')}" for name, status in workers.items())
     yield ok("workers", told or "none has been here yet: thinkq run")
 
 
-def _tls_cure(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "set broker.tls.ca_file, or broker.tls.server_name to the name on the certificate"
-    return "is this the broker's port for TLS?"
-
-
-def _network_cure(error: OSError) -> str:
+def _network_cure(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "start the broker, or set broker.port; thinkq run --embedded brings its own"
-    if isinstance(error, socket.gaierror):
-        return "check broker.host: no such name is known here"
     return "check broker.host and firewalls; macOS also asks for Local Network access"

@@ -162,6 +162,11 @@ class Request(Struct, frozen=True, omit_defaults=True, kw_only=True):
     context: dict[str, Json] | None = None
     metadata: dict[str, Json] | None = None
 
+    @property
+    def of_session(self) -> str | None:
+        """The session that its texts are of: a revision runs outside of the one that it is of."""
+        return self.session if self.revises is None else self.revises.session
+
 
 class Route(Struct, frozen=True):
     """Which mode was chosen, by what, and why in words.

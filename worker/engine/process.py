@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from worker.domain.errors import BadRequest, ContextTooLong, ThinkqError
+from worker.domain.errors import BadRequest, ContextTooLong, EngineFailed, ThinkqError
 from worker.engine import blas
 from worker.engine.disk import Disk
 from worker.engine.pipe import (
@@ -87,9 +87,11 @@ def main(arguments: list[str]) -> int:
 
 def _model_errors() -> tuple[type[Exception], ...]:
     # Late, as everything below: what imports mlx must not do so before the BLAS is loaded.
+    from jinja2 import TemplateError  # noqa: PLC0415
+
     from worker.engine.pins import ModelError  # noqa: PLC0415
 
-    return (ModelError, OSError, ValueError)
+    return (ModelError, OSError, ValueError, ThinkqError, TemplateError)
 
 
 def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[Pools, Ready]:
@@ -170,6 +172,10 @@ def _prepared(generation: Pools, submit: Submit) -> Row | Failed:
             f"messages: the model's chat template refuses them: {error}", field="messages"
         )
         return _failed(submit.row, refusal)
+    except Exception as error:  # noqa: BLE001 - it would end the thread, and with it all reading
+        # Its words may be a client's, so they are told to nobody.
+        kind = type(error).__name__
+        return _failed(submit.row, EngineFailed(f"the request could not be prepared: {kind}"))
 
 
 def _failed(row: int, error: ThinkqError) -> Failed:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tokenizers import Tokenizer
 
 from worker.domain.messages import Mode
+from worker.engine import templates
 
 if TYPE_CHECKING:
     from mlx_lm.tokenizer_utils import TokenizerWrapper
@@ -52,6 +53,9 @@ class PromptWriter:
         backend = tokenizer._tokenizer.backend_tokenizer  # noqa: SLF001 - the wrapper hides it
         state = json.loads(backend.to_str())
         self._added = {token["content"]: token["id"] for token in state["added_tokens"]}
+        self._control = frozenset(
+            token["id"] for token in state["added_tokens"] if token["special"]
+        )
         state["added_tokens"] = []
         self._plain = Tokenizer.from_str(json.dumps(state))
         spellings = sorted(self._added, key=len, reverse=True)
@@ -99,14 +103,18 @@ class PromptWriter:
         sentinel = f"\ue000{secrets.token_hex(8)}:"
         hidden = self._hide(messages, sentinel)
         hidden_tools = self._hide(tools, sentinel) if tools else None
-        text = self._tokenizer.apply_chat_template(
-            hidden,
-            tools=hidden_tools,
-            tokenize=False,
-            add_generation_prompt=True,
-            enable_thinking=thinking,
-        )
-        return text, sentinel
+
+        def template() -> str:
+            written: str = self._tokenizer.apply_chat_template(
+                hidden,
+                tools=hidden_tools,
+                tokenize=False,
+                add_generation_prompt=True,
+                enable_thinking=thinking,
+            )
+            return written
+
+        return templates.render(template, given=(hidden, hidden_tools)), sentinel
 
     def _hide(self, value: Any, sentinel: str) -> Any:
         if isinstance(value, str):
@@ -140,7 +148,11 @@ class PromptWriter:
         if hidden is not None:
             text = hidden.sub(lambda match: spelling[match.group(1)], text)
         ids: list[int] = self._plain.encode(text, add_special_tokens=False).ids
-        return ids
+        if self._control.isdisjoint(ids):
+            return ids
+        # A vocabulary may have control tokens among its words. A word's letters are none.
+        letters = [self._plain.encode(letter, add_special_tokens=False).ids for letter in text]
+        return [token for found in letters for token in found if token not in self._control]
 
     def _with_thought_marked(self, tokens: list[int], *, thinking: bool) -> list[int]:
         start, end = self._tokenizer.think_start_id, self._tokenizer.think_end_id

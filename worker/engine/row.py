@@ -387,7 +387,8 @@ class Row:
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, SyntaxError):
             return []
         calls = parsed if isinstance(parsed, list) else [parsed]
-        declared = {tool["function"]["name"] for tool in self.submit.tools}
+        allowed = [] if self.submit.tool_choice == "none" else self.submit.tools
+        declared = {tool["function"]["name"] for tool in allowed}
         return [call for call in calls if isinstance(call, dict) and call.get("name") in declared]
 
     def add_call(self, name: str, arguments: Any, events: list[RowEvent]) -> None:

@@ -222,7 +222,7 @@ def _insert(connection: sqlite3.Connection, request: Request, stored: bytes, now
             request.client,
             request.key,
             request.id,
-            request.session,
+            request.of_session,
             State.ACCEPTED,
             now,
             now,

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
 from msgspec import Struct
+
+from worker.journal.salvage import set_aside, set_aside_at
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
+    from pathlib import Path
 
 CHUNK = 500
 """Records deleted in one transaction: others wait no longer than for a batch of their own."""
@@ -21,6 +26,9 @@ CHUNK_BYTES = 1024 * 1024
 
 _PAGES = 2000
 """Given back in one transaction: 8 MiB, a few milliseconds."""
+
+
+_log = structlog.get_logger(__name__)
 
 
 class Retention(Struct, frozen=True, kw_only=True):
@@ -69,10 +77,17 @@ def _expire_by_bytes(connection: sqlite3.Connection, max_bytes: int) -> int:
     return len(going)
 
 
-def forget(connection: sqlite3.Connection, client: str, session: str | None, now: float) -> int:
+def forget(
+    connection: sqlite3.Connection,
+    client: str,
+    session: str | None,
+    now: float,
+    *,
+    elsewhere: bool = False,
+) -> int:
     """Delete a client's records, sessions and examples, all or a session's; return how many.
 
-    `erase_traces` has to follow.
+    `erase_traces` has to follow. `elsewhere`: there may be more of them than this file knows.
     """
     # NULL stands for all of them.
     forgotten = 0
@@ -81,13 +96,16 @@ def forget(connection: sqlite3.Connection, client: str, session: str | None, now
             f"DELETE FROM {table} WHERE client = ?1 AND (?2 IS NULL OR {column} = ?2)",  # noqa: S608
             (client, session),
         ).rowcount
-    if forgotten:
+    if forgotten or elsewhere:
         connection.execute("INSERT INTO erasure (asked_at) VALUES (?)", (now,))
     return forgotten
 
 
-def erase_traces(connection: sqlite3.Connection) -> bool:
+def erase_traces(connection: sqlite3.Connection, path: Path) -> bool:
     """Leave no byte of what was forgotten in the file or its log; call it outside a transaction.
+
+    Nor in a damaged journal that was set aside: it goes as a whole, as it can't be told what of it
+    is whose.
 
     `secure_delete` overwrites the cells it frees, but not the copies that the balancing of a
     B-tree leaves in the free middle of a page: forgotten texts were found there in 3 of 12 runs
@@ -96,15 +114,43 @@ def erase_traces(connection: sqlite3.Connection) -> bool:
     Returns:
         Whether it could be done: not while somebody reads the journal.
 
+    Raises:
+        OSError: A journal that was set aside can't be deleted.
+
     """
     (asked,) = connection.execute("SELECT count(*) FROM erasure").fetchone()
     if not asked:
         return True
+    delete_copies(set_aside(path), "somebody was forgotten")
     connection.execute("VACUUM")
     if not empty_log(connection):
         return False
     connection.execute("DELETE FROM erasure")
     return True
+
+
+def delete_copies(copies: Iterable[Path], why: str) -> None:
+    """Delete damaged journals that were set aside.
+
+    Raises:
+        OSError: One can't be deleted.
+
+    """
+    for copy in copies:
+        copy.unlink(missing_ok=True)
+        _log.warning("damaged_journal_deleted", file=str(copy), why=why)
+
+
+def expire_copies(path: Path, retention: Retention, now: float) -> None:
+    """Delete the damaged journals of which all that they hold is too old by now.
+
+    Raises:
+        OSError: One can't be deleted.
+
+    """
+    oldest = now - max(retention.records_s, retention.sessions_s)
+    old = [copy for copy in set_aside(path) if set_aside_at(copy) < oldest]
+    delete_copies(old, "all that it holds is too old")
 
 
 def give_back_pages(connection: sqlite3.Connection) -> int:

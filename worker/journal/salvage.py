@@ -2,7 +2,8 @@
 
 Damage is a torn page, a cut-off file, a header overwritten. A table is read from both of its ends
 up to where it can't be read any more, so one bad page costs what lies on it and little else.
-Nothing is repaired in place: the damaged file stays for whoever wants to look at it.
+Nothing is repaired in place: the damaged file stays for whoever wants to look at it, as long as
+what is in it may be kept, and until somebody is forgotten: whose texts are in it nobody can tell.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ DELETE FROM tail WHERE record NOT IN
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BESIDE = ("", "-wal", "-shm")
+_ASIDE = ".damaged-"
+_MOMENT = "%Y%m%dT%H%M%S"
 
 
 class Salvaged(Struct, frozen=True):
@@ -120,6 +123,22 @@ def salvage(path: Path) -> Salvaged:
     return Salvaged(damaged, records, sessions)
 
 
+def set_aside(path: Path) -> list[Path]:
+    """Return the files of damaged journals that were set aside beside this one."""
+    beginning = path.name + _ASIDE
+    return sorted(one for one in path.parent.iterdir() if one.name.startswith(beginning))
+
+
+def set_aside_at(copy: Path) -> float:
+    """Return when a file was set aside, in Unix time."""
+    moment = copy.name.partition(_ASIDE)[2].partition("-")[0]
+    try:
+        return time.mktime(time.strptime(moment, _MOMENT))
+    except ValueError:
+        # Somebody has given it another name.
+        return copy.stat().st_mtime
+
+
 def _is_ours(path: Path) -> bool:
     """Tell by its header whether a file was a thinkq journal, as far as the header is whole."""
     with path.open("rb") as file:
@@ -129,8 +148,8 @@ def _is_ours(path: Path) -> bool:
 
 def free_name(path: Path) -> Path:
     """Return a name beside the journal under which a damaged file can be set aside."""
-    moment = time.strftime("%Y%m%dT%H%M%S")
-    names = (path.with_name(f"{path.name}.damaged-{moment}-{n}") for n in itertools.count(1))
+    moment = time.strftime(_MOMENT)
+    names = (path.with_name(f"{path.name}{_ASIDE}{moment}-{n}") for n in itertools.count(1))
     return next(name for name in names if not name.exists())
 
 

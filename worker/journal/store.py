@@ -33,6 +33,7 @@ from worker.journal.records import (
 )
 from worker.journal.reserve import Reserve
 from worker.journal.retention import Retention
+from worker.journal.salvage import set_aside
 from worker.journal.storage import JournalError, let_go, open_for_reading, open_for_writing
 from worker.journal.writer import Writer
 
@@ -295,13 +296,21 @@ class Journal:
         """Delete all of a client, or of one of its sessions; return how many entries went.
 
         Afterwards no byte of them is in the file or its log: the file is written anew, and
-        everybody waits that long. While somebody reads the journal, or the disk is full, that
-        can't be done; `expire` does it later, after a restart too.
+        everybody waits that long. Damaged journals that were set aside are deleted with it. While
+        somebody reads the journal, or the disk is full, that can't be done; `expire` does it
+        later, after a restart too.
         """
+        elsewhere = bool(set_aside(self._path))
         forgotten = await self._writer.submit(
-            partial(retention.forget, client=client, session=session, now=self._now())
+            partial(
+                retention.forget,
+                client=client,
+                session=session,
+                now=self._now(),
+                elsewhere=elsewhere,
+            )
         )
-        if forgotten:
+        if forgotten or elsewhere:
             await self._erase_traces()
         return forgotten
 
@@ -318,14 +327,19 @@ class Journal:
             while await self._writer.submit(retention.give_back_pages):
                 pass
             await self._writer.submit(retention.empty_log, alone=True)
+        try:
+            retention.expire_copies(self._path, self._retention, self._now())
+        except OSError as error:
+            _log.warning("journal_traces_left", why=str(error))
         await self._erase_traces()
         return removed
 
     async def _erase_traces(self) -> None:
         # What was deleted stays deleted whatever happens here, so nobody is told of a failure.
         try:
-            erased = await self._writer.submit(retention.erase_traces, alone=True)
-        except JournalError as error:
+            erase = partial(retention.erase_traces, path=self._path)
+            erased = await self._writer.submit(erase, alone=True)
+        except (JournalError, OSError) as error:
             _log.warning("journal_traces_left", why=str(error))
         else:
             if not erased:

@@ -45,4 +45,7 @@ def password(account: str) -> str:
             f"({error.stderr.strip() or f'status {error.returncode}'}); "
             f"add it: security add-generic-password -s {SERVICE} -a {account} -w"
         ) from error
-    return found.stdout.removesuffix("\n")
+    secret = found.stdout.removesuffix("\n")
+    if not secret:
+        raise KeychainError(f"the password for service {SERVICE!r}, account {account!r} is empty")
+    return secret

@@ -11,6 +11,7 @@ import asyncio
 import sys
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -19,6 +20,7 @@ from msgspec.structs import replace
 from paho.mqtt import client as mqtt
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from worker.transport.faults import Fault, of_attempt, of_silence
 from worker.transport.paho_client import (
     AckToken,
     connect_properties,
@@ -99,6 +101,7 @@ class Connection:
         self._will = will
         self._client = make_client(options, will)
         self._client.on_socket_open = send_without_delay
+        self._client.on_pre_connect = self._network_connecting
         self._client.on_connect = self._network_connected
         self._client.on_connect_fail = self._network_connect_failed
         self._client.on_disconnect = self._network_disconnected
@@ -278,6 +281,15 @@ class Connection:
         self._wake_pending = True
         self._loop.call_soon_threadsafe(self._drain_events)
 
+    def _network_connecting(self, client: mqtt.Client, _userdata: object) -> None:
+        """Take the password as it is now: it may have been changed while we were away."""
+        if self._options.username is None or self._options.ask_password is None:
+            return
+        try:
+            client.username_pw_set(self._options.username, self._options.ask_password())
+        except Exception as error:  # noqa: BLE001 - whatever keeps it, the former one is tried
+            self._post(partial(_log.error, "password_not_read", why=str(error)))
+
     def _network_connected(
         self,
         client: mqtt.Client,
@@ -353,8 +365,8 @@ class Connection:
         self._post(self._unsubscribed.set)
 
     def _network_connect_failed(self, _client: mqtt.Client, _userdata: object) -> None:
-        error = sys.exception()
-        self._lost(str(error) or type(error).__name__, 0)
+        fault = of_attempt(sys.exception(), encrypted=self._options.tls is not None)
+        self._lost(fault, 0)
 
     def _network_disconnected(
         self,
@@ -364,10 +376,16 @@ class Connection:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        reason, self._refusal = self._refusal or reason, None
-        self._lost(reason.getName(), reason.value)
+        refusal, self._refusal = self._refusal, None
+        broken_by = self._client.take_broken_by()
+        reason = refusal or reason
+        if refusal is None and self._connected_since is None:
+            fault = of_silence(broken_by, encrypted=self._options.tls is not None)
+        else:
+            fault = Fault(reason.getName())
+        self._lost(fault, reason.value)
 
-    def _lost(self, reason: str, reason_code: int) -> None:
+    def _lost(self, fault: Fault, reason_code: int) -> None:
         since, self._connected_since = self._connected_since, None
         if since is not None and time.monotonic() - since >= _STABLE_AFTER_S:
             self._failures = 0
@@ -375,7 +393,7 @@ class Connection:
         delay_s = retry_delay_s(self._failures, reason_code)
         self._failures += 1
         self._client.reconnect_delay_set(delay_s, delay_s)  # type: ignore[arg-type]  # it only adds and sleeps
-        self._post(self._away, reason, advice)
+        self._post(self._away, fault.reason, advice or fault.advice)
 
     def _network_received(
         self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage

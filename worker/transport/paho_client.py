@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -56,7 +57,35 @@ class GuardedClient(mqtt.Client):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._writing = threading.Lock()
+        self._broken_by: ssl.SSLError | None = None
         super().__init__(*arguments, **options)
+
+    def take_broken_by(self) -> ssl.SSLError | None:
+        """Return what TLS ended the last connection with, once; paho only logs it."""
+        found, self._broken_by = self._broken_by, None
+        return found
+
+    def reconnect(self) -> MQTTErrorCode:
+        """Connect; whatever makes it impossible is one kind of error, which paho tries again.
+
+        Any other would end its thread, and with it all tries: a name that can't be one raises a
+        UnicodeError, for instance.
+        """
+        self._broken_by = None
+        try:
+            return super().reconnect()
+        except OSError:
+            raise
+        except Exception as error:
+            raise ConnectionError(str(error) or type(error).__name__) from error
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        try:
+            return super()._sock_recv(bufsize)
+        except ssl.SSLError as error:
+            # With TLS 1.3 a broker's no to our certificate comes after the handshake.
+            self._broken_by = error
+            raise
 
     def _handle_publish(self) -> MQTTErrorCode:
         packet = self._in_packet["packet"]
