@@ -6,7 +6,8 @@ from worker.scheduler.speeds import Measured, Speeds, fit, mode_that_fits
 
 def measured(*, prefill=100.0, decode=10.0):
     speeds = Speeds()
-    speeds.note_step(int(prefill), 1.0, rows=1, decode_s=1 / decode)
+    speeds.note_step(int(prefill), 1.0, rows=0, decode_s=0.0)
+    speeds.note_step(0, 0.0, rows=1, decode_s=1 / decode)
     return speeds
 
 
@@ -52,7 +53,8 @@ def test_speeds_are_kept_for_each_number_of_rows():
 
 def test_a_deadline_counts_the_rows_that_run_beside():
     speeds = Speeds()
-    speeds.note_step(100, 1.0, rows=1, decode_s=0.1)
+    speeds.note_step(100, 1.0, rows=0, decode_s=0.0)
+    speeds.note_step(0, 0.0, rows=1, decode_s=0.1)
     speeds.note_step(0, 0.0, rows=16, decode_s=0.5)
     alone = fit(speeds, characters=300, left_s=60.0, rows=1).thought_tokens
     among_many = fit(speeds, characters=300, left_s=60.0, rows=16).thought_tokens

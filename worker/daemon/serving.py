@@ -10,16 +10,19 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
+from msgspec.structs import replace
 
-from worker.daemon.choice import At
+from worker.daemon.choice import At, length_of, what_fits
 from worker.daemon.endings import JOURNAL_RETRY_S
 from worker.daemon.job import Stage
 from worker.daemon.outcome import raised
+from worker.daemon.outlook import LOOKED_AT, Company, outlook
 from worker.daemon.summarizing import Summary
 from worker.domain.errors import ContextTooLong, EngineFailed, ThinkqError
 from worker.domain.messages import Kind, Lane
 from worker.engine.pipe import Cancel, Done, Escalated, NoRoom, State, Stored, Text
 from worker.journal.store import JournalError
+from worker.scheduler.speeds import answer_share_s
 from worker.scheduler.yielding import Yielding
 
 if TYPE_CHECKING:
@@ -33,9 +36,11 @@ if TYPE_CHECKING:
     from worker.daemon.parking import Parking
     from worker.daemon.preparing import Preparing
     from worker.daemon.streams import Streams
+    from worker.domain.messages import Request
     from worker.domain.model import Memory, ModelInfo
     from worker.engine.pipe import Failed, RowEvent, Step
     from worker.engine.supervisor import Engine
+    from worker.scheduler.forecast import Outlook
     from worker.scheduler.lanes import Lanes, Waiting
     from worker.scheduler.speeds import Speeds
 
@@ -141,6 +146,36 @@ class Serving:
     def ready_in_s(self) -> float:
         """An estimate of how long it takes until the engine can begin."""
         return 0.0 if self.engines is None else self.engines.ready_in_s(self)
+
+    def outlook(self, request: Request, arrived: float, held: int = 0) -> Outlook:
+        """Return how long a request that comes now would wait for its row, and in what company.
+
+        Args:
+            request: It waits in no lane yet.
+            arrived: On the monotonic clock, in seconds.
+            held: How many come before it that are on their way to the lanes.
+
+        """
+        rows, more = self.lanes.before(request.client, request.lane, arrived, LOOKED_AT)
+        found = outlook(
+            request.lane,
+            self._company(),
+            ahead=[self._live[row] for row in rows],
+            more=more + held,
+            speeds=self.speeds,
+            now=self._clock(),
+            first=self._live.at_turn(request.session),
+        )
+        return replace(found, queue_s=found.queue_s + self.ready_in_s)
+
+    def _company(self) -> Company:
+        parks = self.parking.allowed
+        return Company(
+            list(self._running.values()),
+            rows=max(1, self.rows_now),
+            parks=parks,
+            stands_still=parks and not self._yielding.recovering,
+        )
 
     def ready_engine(self) -> Engine | None:
         """Return the engine if it takes rows now."""
@@ -304,8 +339,7 @@ class Serving:
             job.start_over()
         job.begun_with = model
         try:
-            at = At(self.speeds, self.model, len(self._running))
-            submit = await self._preparing.for_engine(job, at)
+            submit = await self._preparing.for_engine(job, self._at(job))
         except ThinkqError as error:
             self.fail(job, error)
             return
@@ -319,6 +353,8 @@ class Serving:
             _log.exception("start_failed", id=job.request.id, client=job.request.client)
             self.fail(job, EngineFailed("the worker is at fault; its log says how"))
             return
+        if job.stopped is None and self._is_hopeless(job):
+            job.stopped = "deadline"
         if job.stopped is not None:
             self.end(job, self._endings.stopped(job, job.stopped))
         elif engine is not self.ready_engine() or self._is_out_of_turn(job):
@@ -328,6 +364,36 @@ class Serving:
             engine.submit(submit)
             job.submitted = True
             job.submit = submit if self.idle_work is not None else None
+            self._conclude_in_time(job)
+
+    def _at(self, job: Job) -> At:
+        unread = (
+            other
+            for other in self._running.values()
+            if other is not job and not other.generated and other.row < job.row
+        )
+        waits = job.lane is not Lane.INTERACTIVE
+        queue_s = sum(self.speeds.reading_s(length_of(other.request)) for other in unread if waits)
+        return At(self.speeds, self.model, max(1, len(self._running)), queue_s)
+
+    def _is_hopeless(self, job: Job) -> bool:
+        """Tell whether nothing that it could say now would be there before its deadline."""
+        return not job.generated and not what_fits(job, self._clock(), self._at(job)).reachable
+
+    def _conclude_in_time(self, job: Job) -> None:
+        """See to it that a thought ends early enough for its answer."""
+        left_s = job.left_s(self._clock())
+        if left_s is None or (job.summary is not None and job.summary.active):
+            return
+        share_s = answer_share_s(self.speeds, left_s, max(1, len(self._running)))
+        loop = asyncio.get_running_loop()
+        if job.conclusion is not None:
+            job.conclusion.cancel()
+        job.conclusion = loop.call_later(max(0.0, left_s - share_s), self._conclude, job)
+
+    def _conclude(self, job: Job) -> None:
+        if self.engine is not None and job.submitted:
+            self.engine.conclude(job.row)
 
     # What the engine says ------------------------------------------------------------------
 
@@ -447,7 +513,7 @@ class Serving:
         self.start_next()
 
     def _done(self, job: Job, done: Done) -> None:
-        self.speeds.note_request(job.held_row_s(self._clock()))
+        self.speeds.note_request(job.held_row_s(self._clock()), len(job.generated))
         if job.summary is not None:
             done = job.summary.total(done)
         if job.refused is None:
