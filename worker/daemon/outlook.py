@@ -92,14 +92,15 @@ def _who_keeps(lane: Lane, company: Company) -> tuple[list[Job], int]:
 
 def work_left(job: Job, speeds: Speeds, now: float) -> Work:
     """Return what a job has left to do, as far as anybody knows."""
-    begun = bool(job.generated)
-    tokens = speeds.answer_tokens
+    written = len(job.generated)
+    # Who has written more than others do goes on for a while, nobody knows how long.
+    tokens = max(speeds.answer_tokens - written, speeds.answer_tokens / 2)
     wanted = job.request.sampling.max_tokens
     if wanted is not None:
-        tokens = min(tokens, wanted)
+        tokens = min(tokens, max(0, wanted - written))
     left_s = job.left_s(now)
     return Work(
-        characters=0 if begun else length_of(job.request),
-        tokens=max(1.0, tokens - len(job.generated)),
+        characters=0 if written else length_of(job.request),
+        tokens=max(1.0, tokens),
         at_most_s=float("inf") if left_s is None else max(0.0, left_s),
     )

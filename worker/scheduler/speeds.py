@@ -11,6 +11,8 @@ from worker.domain.messages import Mode
 _WEIGHT = 0.1
 _STEP_WEIGHT = 0.03
 """A chunk of another's prompt is one long step among many: its cost is spread over some thirty."""
+_REMEMBERED_STEPS = 10
+"""As many steps of this run weigh as much as what is known from the last one."""
 _MIN_PREFILL_TOKENS = 16
 _CHARACTERS_PER_TOKEN = 3.0
 _ANSWER_TOKENS = 24
@@ -53,7 +55,7 @@ class Speeds:
     def __init__(self, measured: Measured | None = None) -> None:
         self.measured = measured or Measured()
         self._rows = 1
-        self._steps: Counter[int] = Counter()
+        self._steps = Counter(dict.fromkeys(self.measured.row_tokens_per_s, _REMEMBERED_STEPS))
 
     @property
     def prefill_tokens_per_s(self) -> float | None:
@@ -94,6 +96,7 @@ class Speeds:
         """Note which model is measured from now on; what is known of another one is forgotten."""
         if self.measured.fingerprint not in ("", fingerprint):
             self.measured = Measured()
+            self._steps.clear()
         self.measured.fingerprint = fingerprint
 
     def note_step(self, prefill_tokens: int, prefill_s: float, rows: int, decode_s: float) -> None:
@@ -110,7 +113,7 @@ class Speeds:
             step_s = decode_s + max(0.0, prefill_s)
             before_s = 1 / known[rows] if known.get(rows) else None
             self._steps[rows] += 1
-            weight = max(_STEP_WEIGHT, 1 / (1 + self._steps[rows]))
+            weight = max(_STEP_WEIGHT, 1 / self._steps[rows])
             known[rows] = 1 / _mixed(before_s, step_s, weight)
 
     def note_request(self, seconds: float, tokens: int = 0) -> None:
