@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from worker.scheduler.speeds import Speeds
 
 _POISON_ATTEMPTS = 2
+_PATIENCE_SHARE = 0.8
+"""Of the time before a deadline, for the engine to end a row; the rest is for its reply's way."""
 
 _log = structlog.get_logger(__name__)
 
@@ -207,6 +209,20 @@ class Serving:
             self.end(job, self._endings.stopped(job, reason))
         elif job.row in self._running and self.engine is not None:
             self.engine.cancel(Cancel(job.row, reason))
+        if reason == "deadline" and job.deadline is not None and self._in_engine(job.row):
+            patience_s = _PATIENCE_SHARE * max(0.0, job.deadline - self._clock())
+            loop = asyncio.get_running_loop()
+            job.conclusion = loop.call_later(patience_s, self._wait_no_longer, job)
+
+    def _wait_no_longer(self, job: Job) -> None:
+        """End a job whose engine is in a long step: what it has said is its reply.
+
+        A bound answer is left to the engine, which completes it.
+        """
+        there = self._in_engine(job.row) is job and job.submitted
+        if there and job.request.response_format is None:
+            _log.info("not_waited_for", id=job.request.id, client=job.request.client)
+            self.end(job, self._endings.stopped(job, "deadline"))
 
     def end(self, job: Job, ending: Coroutine[None, None, None]) -> None:
         """Free a job's row at once, and let go of the job when its reply is on disk."""
