@@ -11,7 +11,7 @@ from worker.scheduler.speeds import Measured, Speeds
 SPEEDS = Speeds(
     Measured(
         prefill_tokens_per_s=1000.0,
-        row_tokens_per_s={1: 20.0, 2: 10.0, 4: 5.0},
+        row_tokens_per_s={1: 20.0, 2: 10.0, 4: 8.0},
         request_tokens=50.0,
     )
 )
@@ -34,8 +34,10 @@ def job_of(row=1, lane=Lane.BATCH, *, written=1, max_tokens=None, deadline_ms=No
     return job
 
 
-def found(lane, *running, ahead=(), rows=4, parks=True, stands_still=True, first=None):
-    company = Company(running, rows, parks, stands_still)
+def found(
+    lane, *running, ahead=(), rows=4, parks=True, stands_still=True, batch_rows=4, first=None
+):
+    company = Company(running, rows, parks, stands_still, batch_rows=batch_rows)
     return outlook(lane, company, ahead=ahead, more=0, speeds=SPEEDS, now=0.0, first=first)
 
 
@@ -58,6 +60,18 @@ def test_a_standard_request_runs_beside_half_of_the_batch_work():
 
 def test_a_batch_request_waits_for_whatever_has_the_rows():
     assert found(Lane.BATCH, *BATCH).queue_s > 1.0
+
+
+def test_a_batch_request_waits_longer_while_batch_work_has_fewer_rows():
+    waiting = [job_of(row, written=0) for row in range(10, 14)]
+    wide = found(Lane.BATCH, *BATCH, ahead=waiting, batch_rows=4).queue_s
+    narrow = found(Lane.BATCH, *BATCH, ahead=waiting, batch_rows=2).queue_s
+    assert narrow > wide
+
+
+def test_batch_work_is_patient_only_while_somebody_else_is_there():
+    assert found(Lane.BATCH, job_of(1), job_of(2, Lane.STANDARD)).patient
+    assert not found(Lane.BATCH, *BATCH).patient
 
 
 def test_where_nothing_is_parked_everybody_waits_for_a_row():

@@ -104,6 +104,13 @@ def test_how_much_requests_write_is_learned_from_those_that_end():
     assert speeds.answer_tokens == 40.0
 
 
+def test_batch_work_that_steps_aside_is_as_fast_as_it_was_with_its_pauses():
+    speeds = measured()
+    speeds.note_request(20.0, tokens=40, patient=True)
+    assert speeds.beside_others(1, patient=True) == 2.0
+    assert speeds.beside_others(1, patient=False) == 10.0
+
+
 def test_one_token_of_prefill_says_nothing_of_its_speed():
     speeds = Speeds()
     speeds.note_step(1, 1.0, rows=0, decode_s=0.0)

@@ -39,13 +39,14 @@ class At(Struct, frozen=True):
     """The model that a job runs on: how fast it was, what it is, how many rows run, this one too.
 
     `model` is None until it has been loaded once. `queue_s` is how long it waits yet, with its row,
-    for prompts that are read before its own.
+    for prompts that are read before its own, `patient` whether it steps aside for others.
     """
 
     speeds: Speeds
     model: ModelInfo | None = None
     rows: int = 1
     queue_s: float = 0.0
+    patient: bool = False
 
 
 class Choice:
@@ -211,6 +212,7 @@ def what_fits(job: Job, now: float, at: At) -> Fit:
         rows=at.rows,
         queue_s=at.queue_s,
         wanted_tokens=job.request.sampling.max_tokens,
+        patient=at.patient,
     )
 
 

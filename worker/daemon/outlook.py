@@ -28,13 +28,14 @@ class Company(Struct, frozen=True):
     """The rows of a model: who has one, how many there are, and whether any is given away.
 
     `parks` says whether batch work steps aside, `stands_still` whether all of it does for an
-    interactive request.
+    interactive request, `batch_rows` how many rows it has now.
     """
 
     running: Sequence[Job]
     rows: int
     parks: bool
     stands_still: bool
+    batch_rows: int
 
 
 def outlook(
@@ -59,35 +60,40 @@ def outlook(
         first: The job of its session that must end before it.
 
     """
-    keep, beside = _who_keeps(lane, company)
+    keep, beside, rows = _who_keeps(lane, company)
+    patient = lane is Lane.BATCH and any(job.lane is not lane for job in company.running)
     waiting = list(ahead)
     wait_s = queue_s(
         speeds,
         running=[work_left(job, speeds, now) for job in keep],
         ahead=[work_left(job, speeds, now) for job in waiting],
         more=more,
-        rows=company.rows,
+        rows=rows,
+        patient=patient,
     )
-    rows = min(beside + len(waiting) + more + 1, company.rows)
+    beside = min(beside + len(waiting) + more + 1, company.rows)
     if first is not None:
         # A session's turns follow each other, however many rows are free.
         turn = queue_s(speeds, running=[work_left(first, speeds, now)], ahead=(), more=0, rows=1)
         wait_s = max(wait_s, turn)
-    return Outlook(wait_s, rows)
+    return Outlook(wait_s, beside, patient)
 
 
-def _who_keeps(lane: Lane, company: Company) -> tuple[list[Job], int]:
-    """Return who keeps a row when a request of a lane comes, and how many run beside it."""
+def _who_keeps(lane: Lane, company: Company) -> tuple[list[Job], int, int]:
+    """Return who keeps a row when one of a lane comes, how many run beside it, of how many rows."""
     running, rows = company.running, company.rows
     batch = [job for job in running if job.lane is Lane.BATCH]
     others = [job for job in running if job.lane is not Lane.BATCH]
-    if lane is Lane.BATCH or not company.parks:
-        return list(running), len(running)
+    if not company.parks:
+        return list(running), len(running), rows
+    if lane is Lane.BATCH:
+        # What stands still now goes on later, with half of the rows at least.
+        return batch, len(running), company.batch_rows or max(1, rows // 2)
     if lane is Lane.STANDARD:
         staying = batch[: max(1, rows // 2)]
-        return [*others, *staying], len(others) + len(staying)
+        return [*others, *staying], len(others) + len(staying), rows
     interactive = [job for job in others if job.lane is Lane.INTERACTIVE]
-    return interactive, len(others) if company.stands_still else len(running)
+    return interactive, len(others) if company.stands_still else len(running), rows
 
 
 def work_left(job: Job, speeds: Speeds, now: float) -> Work:

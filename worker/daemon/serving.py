@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from worker.scheduler.speeds import Speeds
 
 _POISON_ATTEMPTS = 2
+_STEP_SHARE = 0.1
+"""Of the time left, at most, for the step that a row is ended behind."""
 _PATIENCE_SHARE = 0.8
 """Of the time before a deadline, for the engine to end a row; the rest is for its reply's way."""
 
@@ -125,6 +127,11 @@ class Serving:
         return bool(self._running or self.parking)
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nobody runs or waits."""
+        return not (self.at_work or self.lanes)
+
+    @property
     def rows_now(self) -> int:
         """How many jobs may have a row: fewer than usual while memory is short."""
         return self.rows if self._narrowed is None else self._narrowed
@@ -177,6 +184,7 @@ class Serving:
             rows=max(1, self.rows_now),
             parks=parks,
             stands_still=parks and not self._yielding.recovering,
+            batch_rows=min(self._batch_rows, max(1, self.rows_now)),
         )
 
     def ready_engine(self) -> Engine | None:
@@ -220,7 +228,9 @@ class Serving:
         A bound answer is left to the engine, which completes it.
         """
         there = self._in_engine(job.row) is job and job.submitted
-        if there and job.request.response_format is None:
+        # A closed thought's answer may be held back in the engine for a while.
+        heard = bool(job.parts[Kind.ANSWER]) or not job.generated
+        if there and heard and job.request.response_format is None:
             _log.info("not_waited_for", id=job.request.id, client=job.request.client)
             self.end(job, self._endings.stopped(job, "deadline"))
 
@@ -390,7 +400,9 @@ class Serving:
         )
         waits = job.lane is not Lane.INTERACTIVE
         queue_s = sum(self.speeds.reading_s(length_of(other.request)) for other in unread if waits)
-        return At(self.speeds, self.model, max(1, len(self._running)), queue_s)
+        beside = self._running.values()
+        patient = job.lane is Lane.BATCH and any(other.lane is not job.lane for other in beside)
+        return At(self.speeds, self.model, max(1, len(beside)), queue_s, patient)
 
     def _is_hopeless(self, job: Job) -> bool:
         """Tell whether nothing that it could say now would be there before its deadline."""
@@ -406,6 +418,12 @@ class Serving:
         if job.conclusion is not None:
             job.conclusion.cancel()
         job.conclusion = loop.call_later(max(0.0, left_s - share_s), self._conclude, job)
+        if job.expiry is not None:
+            # A cancel is heard when the step that runs then has ended.
+            speed = self.speeds.at(max(1, len(self._running)))
+            step_s = 0.0 if speed is None else min(1 / speed, left_s * _STEP_SHARE)
+            job.expiry.cancel()
+            job.expiry = loop.call_later(max(0.0, left_s - step_s), self.stop, job, "deadline")
 
     def _conclude(self, job: Job) -> None:
         if self.engine is not None and job.submitted:
@@ -529,7 +547,8 @@ class Serving:
         self.start_next()
 
     def _done(self, job: Job, done: Done) -> None:
-        self.speeds.note_request(job.held_row_s(self._clock()), len(job.generated))
+        held_s, tokens = job.held_row_s(self._clock()), len(job.generated)
+        self.speeds.note_request(held_s, tokens, patient=job.lane is Lane.BATCH)
         if job.summary is not None:
             done = job.summary.total(done)
         if job.refused is None:

@@ -33,15 +33,22 @@ class Work(Struct, frozen=True):
 class Outlook(Struct, frozen=True):
     """What a request would find: the seconds until its turn, and how many rows run then, its too.
 
-    Unless `queue_s` is 0 the rows are as many as there are.
+    `patient` says that it would step aside for others, which are there.
     """
 
     queue_s: float = 0.0
     rows: int = 1
+    patient: bool = False
 
 
 def queue_s(
-    speeds: Speeds, *, running: Sequence[Work], ahead: Sequence[Work], more: int, rows: int
+    speeds: Speeds,
+    *,
+    running: Sequence[Work],
+    ahead: Sequence[Work],
+    more: int,
+    rows: int,
+    patient: bool = False,
 ) -> float:
     """Return the seconds until a row is free for one more; 0 while nothing was measured.
 
@@ -51,17 +58,18 @@ def queue_s(
         ahead: Those that get one before, in about that order.
         more: How many come after these and still before, about whom nothing else is known.
         rows: How many may run at once.
+        patient: Whether all of them step aside for others, which are there.
 
     """
-    speed = speeds.at(rows)
+    speed = speeds.beside_others(rows, patient=patient)
     if speed is None or speeds.prefill_tokens_per_s is None:
         return 0.0
-    known = [_holds_s(speeds, work, rows) for work in ahead]
+    known = [_holds_s(speeds, work, speed) for work in ahead]
     if known:
         mean_s = sum(known) / len(known)
     else:
-        mean_s = _holds_s(speeds, Work(tokens=speeds.answer_tokens), rows)
-    free_at = [_holds_s(speeds, work, rows) for work in running]
+        mean_s = _holds_s(speeds, Work(tokens=speeds.answer_tokens), speed)
+    free_at = [_holds_s(speeds, work, speed) for work in running]
     free_at += [0.0] * (rows - len(running))
     heapq.heapify(free_at)
     for _ in range(len(running) - rows):
@@ -74,7 +82,5 @@ def queue_s(
     return max(wait_s, sum(speeds.reading_s(work.characters) for work in running))
 
 
-def _holds_s(speeds: Speeds, work: Work, rows: int) -> float:
-    speed = speeds.at(rows)
-    assert speed is not None
+def _holds_s(speeds: Speeds, work: Work, speed: float) -> float:
     return min(work.at_most_s, speeds.reading_s(work.characters) + work.tokens / speed)

@@ -31,7 +31,8 @@ class Measured(Struct):
     `fingerprint` is that of the model it was measured on; `row_tokens_per_s` holds, by how many
     rows ran, the tokens that one row got a second, the time counted that others' prompts took;
     `request_s` is how long a request held its row, `request_tokens` how many it wrote meanwhile,
-    `load_s` how long loading took.
+    `batch_tokens_per_s` how many batch work wrote a second from its beginning on, the time counted
+    that it stood still; `load_s` is how long loading took.
     """
 
     fingerprint: str = ""
@@ -39,6 +40,7 @@ class Measured(Struct):
     row_tokens_per_s: dict[int, float] = {}
     request_s: float | None = None
     request_tokens: float | None = None
+    batch_tokens_per_s: float | None = None
     load_s: float | None = None
 
 
@@ -116,12 +118,27 @@ class Speeds:
             weight = max(_STEP_WEIGHT, 1 / self._steps[rows])
             known[rows] = 1 / _mixed(before_s, step_s, weight)
 
-    def note_request(self, seconds: float, tokens: int = 0) -> None:
-        """Take how long a request held its row, and how many tokens it wrote."""
+    def beside_others(self, rows: int, *, patient: bool) -> float | None:
+        """Return the tokens one row gets a second when so many run.
+
+        Args:
+            rows: How many.
+            patient: Whether it is batch work that steps aside for others, which are there.
+
+        """
+        speed, paced = self.at(rows), self.measured.batch_tokens_per_s
+        if speed is None or paced is None or not patient:
+            return speed
+        return min(speed, paced)
+
+    def note_request(self, seconds: float, tokens: int = 0, *, patient: bool = False) -> None:
+        """Take how long a request held its row, how many tokens it wrote, and if it was patient."""
         measured = self.measured
         measured.request_s = _mixed(measured.request_s, seconds)
         if tokens > 0:
             measured.request_tokens = _mixed(measured.request_tokens, tokens)
+        if patient and tokens >= _MIN_PREFILL_TOKENS and seconds > 0:
+            measured.batch_tokens_per_s = _mixed(measured.batch_tokens_per_s, tokens / seconds)
 
     def note_load(self, seconds: float) -> None:
         """Take how long loading took, until now: it is the same work each time."""
@@ -155,6 +172,7 @@ def fit(
     rows: int = 1,
     queue_s: float = 0.0,
     wanted_tokens: int | None = None,
+    patient: bool = False,
 ) -> Fit:
     """Say what can be done in the time left for a request of so many characters.
 
@@ -169,9 +187,10 @@ def fit(
         rows: How many run at once, this request among them.
         queue_s: How long it waits for its turn.
         wanted_tokens: How long its answer may be.
+        patient: Whether it steps aside for others, which are there.
 
     """
-    prefill, decode = speeds.prefill_tokens_per_s, speeds.at(rows)
+    prefill, decode = speeds.prefill_tokens_per_s, speeds.beside_others(rows, patient=patient)
     if prefill is None or decode is None:
         return Fit(reachable=left_s > queue_s)
     least_tokens = min(_LEAST_ANSWER_TOKENS, wanted_tokens or _LEAST_ANSWER_TOKENS)
