@@ -69,9 +69,10 @@ def test_a_batch_request_waits_longer_while_batch_work_has_fewer_rows():
     assert narrow > wide
 
 
-def test_batch_work_is_patient_only_while_somebody_else_is_there():
-    assert found(Lane.BATCH, job_of(1), job_of(2, Lane.STANDARD)).patient
-    assert not found(Lane.BATCH, *BATCH).patient
+def test_batch_work_alone_steps_aside_and_only_where_anything_does():
+    assert found(Lane.BATCH, *BATCH).patient
+    assert not found(Lane.STANDARD, *BATCH).patient
+    assert not found(Lane.BATCH, *BATCH, parks=False).patient
 
 
 def test_where_nothing_is_parked_everybody_waits_for_a_row():

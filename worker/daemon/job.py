@@ -136,10 +136,13 @@ class Job:
     @property
     def stops_at(self) -> float | None:
         """When it is ended, so that the reply is there before the deadline; None for never."""
-        wanted, deadline = self.request.deadline_ms, self.deadline
-        if wanted is None or deadline is None:
-            return None
-        return deadline - stop_before_s(wanted / 1000)
+        return None if self.deadline is None else self.deadline - self.stops_before_s
+
+    @property
+    def stops_before_s(self) -> float:
+        """Seconds between that and the deadline."""
+        wanted = self.request.deadline_ms
+        return 0.0 if wanted is None else stop_before_s(wanted / 1000)
 
     def left_s(self, now: float) -> float | None:
         """Seconds until it is ended, None for ever."""

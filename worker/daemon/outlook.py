@@ -61,7 +61,7 @@ def outlook(
 
     """
     keep, beside, rows = _who_keeps(lane, company)
-    patient = lane is Lane.BATCH and any(job.lane is not lane for job in company.running)
+    patient = company.parks and lane is Lane.BATCH
     waiting = list(ahead)
     wait_s = queue_s(
         speeds,

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from worker.scheduler.speeds import Speeds
 
 _POISON_ATTEMPTS = 2
-_STEP_SHARE = 0.1
-"""Of the time left, at most, for the step that a row is ended behind."""
+_STEPS, _STEPS_SHARE = 2, 0.1
+"""A row is ended so many steps before its deadline, or this share of the time left."""
 _PATIENCE_SHARE = 0.8
 """Of the time before a deadline, for the engine to end a row; the rest is for its reply's way."""
 
@@ -400,9 +400,8 @@ class Serving:
         )
         waits = job.lane is not Lane.INTERACTIVE
         queue_s = sum(self.speeds.reading_s(length_of(other.request)) for other in unread if waits)
-        beside = self._running.values()
-        patient = job.lane is Lane.BATCH and any(other.lane is not job.lane for other in beside)
-        return At(self.speeds, self.model, max(1, len(beside)), queue_s, patient)
+        rows, patient = max(1, len(self._running)), job.lane is Lane.BATCH
+        return At(self.speeds, self.model, rows, queue_s, patient)
 
     def _is_hopeless(self, job: Job) -> bool:
         """Tell whether nothing that it could say now would be there before its deadline."""
@@ -421,9 +420,10 @@ class Serving:
         if job.expiry is not None:
             # A cancel is heard when the step that runs then has ended.
             speed = self.speeds.at(max(1, len(self._running)))
-            step_s = 0.0 if speed is None else min(1 / speed, left_s * _STEP_SHARE)
+            steps_s = 0.0 if speed is None else min(_STEPS / speed, left_s * _STEPS_SHARE)
+            left_s = min(left_s, left_s + job.stops_before_s - steps_s)
             job.expiry.cancel()
-            job.expiry = loop.call_later(max(0.0, left_s - step_s), self.stop, job, "deadline")
+            job.expiry = loop.call_later(max(0.0, left_s), self.stop, job, "deadline")
 
     def _conclude(self, job: Job) -> None:
         if self.engine is not None and job.submitted:

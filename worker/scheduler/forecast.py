@@ -33,7 +33,7 @@ class Work(Struct, frozen=True):
 class Outlook(Struct, frozen=True):
     """What a request would find: the seconds until its turn, and how many rows run then, its too.
 
-    `patient` says that it would step aside for others, which are there.
+    `patient` says that it would step aside for others.
     """
 
     queue_s: float = 0.0
@@ -58,7 +58,7 @@ def queue_s(
         ahead: Those that get one before, in about that order.
         more: How many come after these and still before, about whom nothing else is known.
         rows: How many may run at once.
-        patient: Whether all of them step aside for others, which are there.
+        patient: Whether all of them step aside for others.
 
     """
     speed = speeds.beside_others(rows, patient=patient)

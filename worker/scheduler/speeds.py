@@ -123,7 +123,7 @@ class Speeds:
 
         Args:
             rows: How many.
-            patient: Whether it is batch work that steps aside for others, which are there.
+            patient: Whether it is batch work, that steps aside for others.
 
         """
         speed, paced = self.at(rows), self.measured.batch_tokens_per_s
@@ -187,7 +187,7 @@ def fit(
         rows: How many run at once, this request among them.
         queue_s: How long it waits for its turn.
         wanted_tokens: How long its answer may be.
-        patient: Whether it steps aside for others, which are there.
+        patient: Whether it steps aside for others.
 
     """
     prefill, decode = speeds.prefill_tokens_per_s, speeds.beside_others(rows, patient=patient)
