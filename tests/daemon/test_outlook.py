@@ -1,11 +1,11 @@
 """Who is waited for, by lane, and what a deadline leaves time for then."""
 
 import pytest
+from jobs_at_work import job_of
 
 from worker.daemon.choice import At, what_fits
-from worker.daemon.job import Job
 from worker.daemon.outlook import Company, outlook, work_left
-from worker.domain.messages import Lane, Message, ReplyRoute, Request, Sampling
+from worker.domain.messages import Lane
 from worker.scheduler.speeds import Measured, Speeds
 
 SPEEDS = Speeds(
@@ -15,23 +15,6 @@ SPEEDS = Speeds(
         request_tokens=50.0,
     )
 )
-
-
-def job_of(row=1, lane=Lane.BATCH, *, written=1, max_tokens=None, deadline_ms=None):
-    request = Request(
-        id=str(row),
-        key=str(row).encode(),
-        client="me",
-        lane=lane,
-        messages=(Message("user", "What about cats?"),),
-        reply_to=ReplyRoute("t/reply/me"),
-        arrived_at=0.0,
-        sampling=Sampling(max_tokens=max_tokens),
-        deadline_ms=deadline_ms,
-    )
-    job = Job(row, request, (request.reply_to,), 0.0)
-    job.generated = list(range(written))
-    return job
 
 
 def found(

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from worker.daemon.choice import At, length_of, what_fits
 from worker.daemon.endings import JOURNAL_RETRY_S
+from worker.daemon.in_time import InTime, is_heard
 from worker.daemon.job import Stage
 from worker.daemon.outcome import raised
 from worker.daemon.outlook import LOOKED_AT, Company, outlook
@@ -22,7 +23,6 @@ from worker.domain.errors import ContextTooLong, EngineFailed, ThinkqError
 from worker.domain.messages import Kind, Lane
 from worker.engine.pipe import Cancel, Done, Escalated, NoRoom, State, Stored, Text
 from worker.journal.store import JournalError
-from worker.scheduler.speeds import answer_share_s
 from worker.scheduler.yielding import Yielding
 
 if TYPE_CHECKING:
@@ -45,10 +45,6 @@ if TYPE_CHECKING:
     from worker.scheduler.speeds import Speeds
 
 _POISON_ATTEMPTS = 2
-_STEPS, _STEPS_SHARE = 2, 0.1
-"""A row is ended so many steps before its deadline, or this share of the time left."""
-_PATIENCE_SHARE = 0.8
-"""Of the time before a deadline, for the engine to end a row; the rest is for its reply's way."""
 
 _log = structlog.get_logger(__name__)
 
@@ -113,6 +109,7 @@ class Serving:
         """Called when a job has left its row."""
         self.idle_work: Counterfactuals | None = None
         self._yielding = Yielding()
+        self._in_time = InTime(speeds, clock, conclude=self._conclude, stop=self.stop)
         self._batch_rows = rows
         """How many rows batch work may have now."""
 
@@ -217,20 +214,12 @@ class Serving:
             self.end(job, self._endings.stopped(job, reason))
         elif job.row in self._running and self.engine is not None:
             self.engine.cancel(Cancel(job.row, reason))
-        if reason == "deadline" and job.deadline is not None and self._in_engine(job.row):
-            patience_s = _PATIENCE_SHARE * max(0.0, job.deadline - self._clock())
-            loop = asyncio.get_running_loop()
-            job.conclusion = loop.call_later(patience_s, self._wait_no_longer, job)
+        if reason == "deadline" and self._in_engine(job.row):
+            self._in_time.ending(job, self._wait_no_longer)
 
     def _wait_no_longer(self, job: Job) -> None:
-        """End a job whose engine is in a long step: what it has said is its reply.
-
-        A bound answer is left to the engine, which completes it.
-        """
-        there = self._in_engine(job.row) is job and job.submitted
-        # A closed thought's answer may be held back in the engine for a while.
-        heard = bool(job.parts[Kind.ANSWER]) or not job.generated
-        if there and heard and job.request.response_format is None:
+        """End a job whose engine is in a long step: what it has said is its reply."""
+        if self._in_engine(job.row) is job and job.submitted and is_heard(job):
             _log.info("not_waited_for", id=job.request.id, client=job.request.client)
             self.end(job, self._endings.stopped(job, "deadline"))
 
@@ -390,7 +379,7 @@ class Serving:
             engine.submit(submit)
             job.submitted = True
             job.submit = submit if self.idle_work is not None else None
-            self._conclude_in_time(job)
+            self._in_time.begun(job, len(self._running))
 
     def _at(self, job: Job) -> At:
         unread = (
@@ -406,24 +395,6 @@ class Serving:
     def _is_hopeless(self, job: Job) -> bool:
         """Tell whether nothing that it could say now would be there before its deadline."""
         return not job.generated and not what_fits(job, self._clock(), self._at(job)).reachable
-
-    def _conclude_in_time(self, job: Job) -> None:
-        """See to it that a thought ends early enough for its answer."""
-        left_s = job.left_s(self._clock())
-        if left_s is None or (job.summary is not None and job.summary.active):
-            return
-        share_s = answer_share_s(self.speeds, left_s, max(1, len(self._running)))
-        loop = asyncio.get_running_loop()
-        if job.conclusion is not None:
-            job.conclusion.cancel()
-        job.conclusion = loop.call_later(max(0.0, left_s - share_s), self._conclude, job)
-        if job.expiry is not None:
-            # A cancel is heard when the step that runs then has ended.
-            speed = self.speeds.at(max(1, len(self._running)))
-            steps_s = 0.0 if speed is None else min(_STEPS / speed, left_s * _STEPS_SHARE)
-            left_s = min(left_s, left_s + job.stops_before_s - steps_s)
-            job.expiry.cancel()
-            job.expiry = loop.call_later(max(0.0, left_s), self.stop, job, "deadline")
 
     def _conclude(self, job: Job) -> None:
         if self.engine is not None and job.submitted:
