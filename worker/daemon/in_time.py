@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from worker.domain.messages import Kind
+from worker.domain.messages import Kind, Lane
 from worker.scheduler.speeds import answer_share_s
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class InTime:
         job.cancel_timers()
         job.expiry = loop.call_later(max(0.0, left_s), self._stop, job, "deadline")
         if job.summary is None or not job.summary.active:
-            share_s = answer_share_s(self._speeds, left_s, rows)
+            patient = job.lane is Lane.BATCH
+            share_s = answer_share_s(self._speeds, left_s, rows, patient=patient)
             job.conclusion = loop.call_later(max(0.0, left_s - share_s), self._conclude, job)
 
     def ending(self, job: Job, give_up: Callable[[Job], None]) -> None:

@@ -215,16 +215,17 @@ def stop_before_s(deadline_s: float) -> float:
     return min(_STOP_BEFORE_S, deadline_s * _STOP_BEFORE_SHARE)
 
 
-def answer_share_s(speeds: Speeds, left_s: float, rows: int) -> float:
+def answer_share_s(speeds: Speeds, left_s: float, rows: int, *, patient: bool = False) -> float:
     """Return how long before its end a thought is closed, for the answer to have its share.
 
     Args:
         speeds: How fast the model has been.
         left_s: Until the request has to end, in seconds.
         rows: How many run at once.
+        patient: Whether it steps aside for others.
 
     """
-    decode = speeds.at(rows)
+    decode = speeds.beside_others(rows, patient=patient)
     if decode is None:
         return left_s * _ANSWER_SHARE
     return min(left_s * _ANSWER_SHARE, _ANSWER_TOKENS / decode)
