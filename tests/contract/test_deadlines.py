@@ -3,9 +3,12 @@
 import pytest
 from exchange import (
     ENDLESS,
+    STUB,
     Heard,
     answer,
+    begin,
     body_of,
+    cancel,
     final_of,
     is_final,
     nothing_more,
@@ -28,6 +31,14 @@ def test_a_deadline_that_passes_while_answering_keeps_what_was_said(client):
     heard = Heard(client, request_id)
     assert (heard.final["status"], heard.final["finish_reason"]) == ("ok", "deadline")
     assert heard.text("answer") == heard.final["content"] != ""
+
+
+def test_a_deadline_in_the_middle_of_a_long_step_keeps_what_was_said(client):
+    order = "stub: tokens=9 delay_ms=1500"
+    request_id = send(client, order, stream=True, mode="no_think", deadline_ms=2300)
+    heard = Heard(client, request_id)
+    assert (heard.final["status"], heard.final["finish_reason"]) == ("ok", "deadline")
+    assert heard.text("answer") == heard.final["content"] == "w0 "
 
 
 def test_a_deadline_that_passes_before_the_answer_is_an_error(client):
@@ -91,6 +102,15 @@ def slow_client(client_of, slow_daemon):
     return client
 
 
+@pytest.fixture
+def one_row(tmp_path, mosquitto):
+    """A daemon with a single row."""
+    config = f"{STUB}[engine]\nmax_rows = 1\n"
+    daemon = Daemon(tmp_path, mosquitto.port, config=config).start()
+    yield daemon
+    daemon.stop()
+
+
 def test_a_deadline_that_the_measured_speed_can_not_make_is_refused_at_once(slow_client):
     error = refusal(slow_client, {"prompt": "word " * 2000, "deadline_ms": 2000})
     assert (error["code"], error["field"]) == ("deadline_unreachable", "deadline_ms")
@@ -110,3 +130,30 @@ def test_a_deadline_shortens_a_thought_that_was_asked_for_and_never_leaves_it_ou
     body = {"prompt": "hello there", "mode": "think", "deadline_ms": 1200}
     reply = answer(slow_client, body)
     assert (reply["mode"], reply["reasoning"]) == ("think", "Let ")
+
+
+def test_an_answer_that_is_too_long_for_its_deadline_is_shortened(slow_client):
+    body = {"prompt": "stub: tokens=500 delay_ms=50", "mode": "no_think", "deadline_ms": 2000}
+    reply = answer(slow_client, body)
+    assert reply["finish_reason"] == "deadline"
+    assert "w0 " in reply["content"]
+
+
+def test_a_deadline_that_the_queue_outlasts_is_refused_at_once(one_row, client_of):
+    others, hurried = client_of(one_row), client_of(one_row)
+    answer(others, "stub: tokens=40 delay_ms=50 prefill_ms=250 " + "x " * 16)
+    running = begin(others, "stub: tokens=400 delay_ms=50", lane="interactive")
+    error = refusal(hurried, {"prompt": "hello there", "deadline_ms": 700})
+    assert error["code"] == "deadline_unreachable"
+    assert "waiting" in error["message"]
+    cancel(others, running)
+
+
+def test_a_deadline_behind_batch_work_that_steps_aside_is_taken(slow_client):
+    order = "stub: tokens=400 delay_ms=20"
+    running = [begin(slow_client, order, lane="batch") for _ in range(3)]
+    body = {"prompt": "hello there", "lane": "interactive", "deadline_ms": 20_000}
+    assert answer(slow_client, body)["content"] == "hello there"
+    for request_id in running:
+        cancel(slow_client, request_id)
+        final_of(slow_client, request_id)

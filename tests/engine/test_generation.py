@@ -247,6 +247,48 @@ def test_a_bound_answer_is_completed_when_the_deadline_cuts_it(smollm, parked):
     assert "completed" in said.done[1].notes[0]
 
 
+@pytest.mark.parametrize("model", ["qwen", "smollm"])
+def test_a_thought_that_there_is_no_more_time_for_is_closed_and_an_answer_follows(model, request):
+    runner = request.getfixturevalue(model)
+    runner.submit(1, mode=Mode.THINK, budget_tokens=40, sampling=Sampling(max_tokens=60))
+    said = runner.run(lambda said: len(said.tokens.get(1, [])) >= 3)
+    before = len(said.tokens[1])
+    runner.generation.conclude(1)
+    done = runner.run().done[1]
+    assert done.reasoning_tokens <= before + 1
+    assert done.completion_tokens > done.reasoning_tokens
+
+
+def test_a_parked_thought_that_there_is_no_more_time_for_is_closed_when_it_goes_on(smollm):
+    smollm.submit(1, mode=Mode.THINK, budget_tokens=40, sampling=Sampling(max_tokens=60))
+    said = smollm.run(lambda said: len(said.tokens.get(1, [])) >= 3)
+    smollm.generation.park(1)
+    smollm.generation.conclude(1)
+    smollm.generation.resume(1)
+    assert smollm.run().done[1].reasoning_tokens <= len(said.tokens[1]) + 1
+
+
+def test_an_answer_ends_with_the_tokens_that_the_deadline_leaves_and_says_so(smollm):
+    done = smollm.one(sampling=GREEDY, deadline_tokens=9).done[1]
+    assert (done.completion_tokens, done.finish_reason) == (9, "deadline")
+
+
+def test_a_deadline_that_leaves_more_than_was_wanted_cuts_nothing(smollm):
+    done = smollm.one(sampling=GREEDY, deadline_tokens=900).done[1]
+    assert (done.completion_tokens, done.finish_reason) == (24, "length")
+
+
+def test_a_thought_leaves_half_of_what_fits_before_the_deadline_to_the_answer(smollm):
+    done = smollm.one(mode=Mode.THINK, deadline_tokens=20, sampling=GREEDY).done[1]
+    assert done.reasoning_tokens <= 10
+
+
+def test_a_bound_answer_is_completed_when_the_deadline_leaves_too_few_tokens(smollm):
+    said = smollm.one("Kitchen to 5.", grammar=BOUND, deadline_tokens=3)
+    assert set(json.loads(said.text())) == {"room", "level"}
+    assert said.done[1].finish_reason == "deadline"
+
+
 def test_a_schema_that_can_not_be_enforced_is_refused(smollm):
     hopeless = {"type": "json_schema", "json_schema": {"schema": {"type": "no such type"}}}
     with pytest.raises(BadSchema):

@@ -48,6 +48,32 @@ def test_a_flood_by_one_client_does_not_delay_another():
     assert 1000 in order(lanes)[:2]
 
 
+def test_before_a_request_are_all_that_are_more_urgent_and_none_that_are_less():
+    lanes = filled(
+        Waiting(1, "home", Lane.INTERACTIVE, arrived=0.0),
+        Waiting(2, "home", Lane.STANDARD, arrived=0.0),
+        Waiting(3, "home", Lane.BATCH, arrived=0.0),
+    )
+    assert lanes.before("other", Lane.STANDARD, 1.0, 10) == ([1, 2], 0)
+    assert lanes.before("other", Lane.INTERACTIVE, 1.0, 10) == ([1], 0)
+
+
+def test_before_a_request_is_one_of_a_flood_by_another_client():
+    lanes = filled(*(Waiting(row, "loud", Lane.STANDARD, arrived=0.0) for row in range(100)))
+    assert lanes.before("quiet", Lane.STANDARD, 1.0, 10) == ([0], 0)
+
+
+def test_before_a_request_is_all_that_its_client_has_waiting():
+    lanes = filled(*(Waiting(row, "loud", Lane.STANDARD, arrived=0.0) for row in range(100)))
+    assert lanes.before("loud", Lane.STANDARD, 1.0, 3) == ([0, 1, 2], 97)
+
+
+def test_before_a_request_is_batch_work_that_waited_out_its_head_start():
+    waited = HEAD_START_S[Lane.BATCH] + 1
+    lanes = filled(Waiting(1, "factory", Lane.BATCH, arrived=0.0))
+    assert lanes.before("home", Lane.INTERACTIVE, waited, 10) == ([1], 0)
+
+
 def test_requests_of_one_session_keep_their_order_across_lanes():
     lanes = filled(
         Waiting(1, "home", Lane.BATCH, arrived=0.0, session="s"),

@@ -1,12 +1,20 @@
 """What measured speeds promise about deadlines."""
 
 from worker.domain.messages import Mode
-from worker.scheduler.speeds import Measured, Speeds, fit, mode_that_fits
+from worker.scheduler.speeds import (
+    Measured,
+    Speeds,
+    answer_share_s,
+    fit,
+    mode_that_fits,
+    stop_before_s,
+)
 
 
 def measured(*, prefill=100.0, decode=10.0):
     speeds = Speeds()
-    speeds.note_step(int(prefill), 1.0, rows=1, decode_s=1 / decode)
+    speeds.note_step(int(prefill), 1.0, rows=0, decode_s=0.0)
+    speeds.note_step(0, 0.0, rows=1, decode_s=1 / decode)
     return speeds
 
 
@@ -24,6 +32,59 @@ def test_the_thought_gets_what_the_prompt_and_a_short_answer_leave():
     assert 0 < tight < roomy < 600
 
 
+def test_what_waits_before_a_request_counts_against_its_deadline():
+    assert fit(measured(), characters=300, left_s=8.0).reachable
+    assert not fit(measured(), characters=300, left_s=8.0, queue_s=9.0).reachable
+    free = fit(measured(), characters=300, left_s=30.0).thought_tokens
+    assert fit(measured(), characters=300, left_s=30.0, queue_s=9.0).thought_tokens < free
+
+
+def test_a_deadline_bounds_the_whole_answer():
+    tight = fit(measured(), characters=300, left_s=3.0).tokens
+    roomy = fit(measured(), characters=300, left_s=30.0).tokens
+    assert 20 <= tight < 40
+    assert 290 <= roomy < 400
+
+
+def test_the_thought_is_shorter_than_what_fits_in_all():
+    fitting = fit(measured(), characters=300, left_s=30.0)
+    assert fitting.thought_tokens < fitting.tokens
+
+
+def test_an_answer_of_one_token_fits_where_a_longer_one_does_not():
+    assert not fit(measured(), characters=30, left_s=0.4).reachable
+    assert fit(measured(), characters=30, left_s=0.4, wanted_tokens=1).reachable
+
+
+def test_a_model_whose_loading_outlasts_the_deadline_is_unreachable_whatever_its_speed():
+    assert not fit(Speeds(), characters=30, left_s=1.0, queue_s=2.0).reachable
+
+
+def test_work_ends_a_tenth_before_a_short_deadline_and_a_quarter_second_before_a_long_one():
+    assert stop_before_s(1.0) == 0.1
+    assert stop_before_s(60.0) == 0.25
+
+
+def test_a_thought_leaves_the_answer_half_of_a_short_time_and_enough_of_a_long_one():
+    assert answer_share_s(measured(), 2.0, rows=1) == 1.0
+    assert 2.0 < answer_share_s(measured(), 60.0, rows=1) < 5.0
+    assert answer_share_s(Speeds(), 60.0, rows=1) == 30.0
+
+
+def test_a_rows_speed_counts_the_prompts_of_others_that_are_read_in_between():
+    speeds = Speeds()
+    for _ in range(9):
+        speeds.note_step(0, 0.0, rows=4, decode_s=0.1)
+    speeds.note_step(256, 1.0, rows=4, decode_s=0.1)
+    assert round(speeds.at(4), 3) == round(10 / 2.0, 3)
+
+
+def test_a_speed_from_the_last_run_is_kept_until_it_is_measured_again():
+    speeds = Speeds(Measured(row_tokens_per_s={4: 20.0}))
+    speeds.note_step(0, 0.0, rows=4, decode_s=0.1)
+    assert 10.0 < speeds.at(4) < 20.0
+
+
 def test_a_thought_of_a_few_words_is_left_out():
     assert mode_that_fits(Mode.THINK, 3) is Mode.NO_THINK
     assert mode_that_fits(Mode.THINK, 300) is Mode.THINK
@@ -34,6 +95,20 @@ def test_the_estimated_wait_grows_with_what_is_ahead():
     speeds = Speeds()
     speeds.note_request(2.0)
     assert speeds.wait_ms(10, rows=2) > speeds.wait_ms(1, rows=2) > 0
+
+
+def test_how_much_requests_write_is_learned_from_those_that_end():
+    speeds = Speeds()
+    assert speeds.answer_tokens == 1.0
+    speeds.note_request(2.0, tokens=40)
+    assert speeds.answer_tokens == 40.0
+
+
+def test_batch_work_that_steps_aside_is_as_fast_as_it_was_with_its_pauses():
+    speeds = measured()
+    speeds.note_request(20.0, tokens=40, patient=True)
+    assert speeds.beside_others(1, patient=True) == 2.0
+    assert speeds.beside_others(1, patient=False) == 10.0
 
 
 def test_one_token_of_prefill_says_nothing_of_its_speed():
@@ -52,7 +127,8 @@ def test_speeds_are_kept_for_each_number_of_rows():
 
 def test_a_deadline_counts_the_rows_that_run_beside():
     speeds = Speeds()
-    speeds.note_step(100, 1.0, rows=1, decode_s=0.1)
+    speeds.note_step(100, 1.0, rows=0, decode_s=0.0)
+    speeds.note_step(0, 0.0, rows=1, decode_s=0.1)
     speeds.note_step(0, 0.0, rows=16, decode_s=0.5)
     alone = fit(speeds, characters=300, left_s=60.0, rows=1).thought_tokens
     among_many = fit(speeds, characters=300, left_s=60.0, rows=16).thought_tokens

@@ -16,7 +16,7 @@ from worker.engine.pipe import HURRIED, PATIENT, Doubt, Submit
 from worker.router.decide import decide
 from worker.router.escalation import Escalations
 from worker.router.policy import Presets
-from worker.scheduler.speeds import fit, mode_that_fits
+from worker.scheduler.speeds import Fit, fit, mode_that_fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,12 +38,15 @@ _URGENCY = {Lane.BATCH: PATIENT, Lane.STANDARD: 1, Lane.INTERACTIVE: HURRIED}
 class At(Struct, frozen=True):
     """The model that a job runs on: how fast it was, what it is, how many rows run, this one too.
 
-    `model` is None until it has been loaded once.
+    `model` is None until it has been loaded once. `queue_s` is how long it waits yet, with its row,
+    for prompts that are read before its own, `patient` whether it steps aside for others.
     """
 
     speeds: Speeds
     model: ModelInfo | None = None
     rows: int = 1
+    queue_s: float = 0.0
+    patient: bool = False
 
 
 class Choice:
@@ -113,7 +116,10 @@ class Choice:
             return job.summary.submission(job, quota.context_tokens, _URGENCY[request.lane])
         history = job.session.messages if job.session else ()
         messages = conversation.conversation(history, request)
-        thought_tokens = _time_for_a_thought(job, messages, now, at)
+        fitting = what_fits(job, now, at)
+        thought_tokens = fitting.thought_tokens
+        # What it wrote in an earlier engine's life counts as well.
+        written = sum(token >= 0 for token in job.generated)
         if job.mode is None:
             self._choose(job, messages, thought_tokens)
         assert job.mode is not None
@@ -141,6 +147,7 @@ class Choice:
             context_tokens=quota.context_tokens,
             doubt=None if doubt is None else Doubt(below=doubt, budget_tokens=budget),
             urgency=_URGENCY[request.lane],
+            deadline_tokens=None if fitting.tokens is None else written + fitting.tokens,
         )
 
     def _doubt(self, job: Job, thought_tokens: int | None, model: ModelInfo | None) -> float | None:
@@ -185,13 +192,28 @@ class Choice:
             job.route = Route("deadline", reason, decision.route.score)
 
 
-def _time_for_a_thought(job: Job, messages: Sequence[Message], now: float, at: At) -> int | None:
-    """Return how many tokens of thought the deadline leaves, None without a deadline."""
-    if job.deadline is None:
-        return None
-    length = conversation.characters(messages, job.request.context)
-    left_s = job.deadline - now
-    return fit(at.speeds, characters=length, left_s=left_s, rows=at.rows).thought_tokens
+def what_fits(job: Job, now: float, at: At) -> Fit:
+    """Return what a job's deadline leaves time for.
+
+    Args:
+        job: Whose turn it is.
+        now: On the monotonic clock, in seconds.
+        at: The model that it runs on.
+
+    """
+    left_s = job.left_s(now)
+    if left_s is None:
+        return Fit(reachable=True)
+    # What its session said before was read then: only what it brings itself is counted.
+    return fit(
+        at.speeds,
+        characters=length_of(job.request),
+        left_s=left_s,
+        rows=at.rows,
+        queue_s=at.queue_s,
+        wanted_tokens=job.request.sampling.max_tokens,
+        patient=at.patient,
+    )
 
 
 def _session_of(request: Request) -> str | None:

@@ -142,6 +142,9 @@ class Control:
             # It may have ended a moment ago: its final reply says all there is to say.
             _log.info("nothing_to_cancel", client=control.client, id=control.id)
         else:
+            # How much was written by then shows what a cancel is too late for (`bench/cancel.py`).
+            written = len(job.generated)
+            _log.info("cancel", client=control.client, id=job.request.id, tokens=written)
             self._jobs.stop(job, "cancelled")
         await self._confirm(control, found=job is not None)
 

@@ -82,7 +82,8 @@ class Endings:
         await self._answer(job, reply)
 
     async def stopped(self, job: Job, reason: StopReason) -> None:
-        """End a job that is stopped while no engine runs it."""
+        """End a job that is stopped while no engine runs it, or none that answers in time."""
+        self._access.spend(job.request.client, len(job.generated))
         await self._answer(job, self._outcome.of_stop(job, reason, self._clock()))
 
     async def failed(self, job: Job, error: ThinkqError) -> None:

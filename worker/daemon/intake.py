@@ -203,7 +203,7 @@ class Intake:
             return
         size_bytes = len(incoming.payload)
         refusal = self._refusal(request, arrived, size_bytes)
-        with self._room.held_for(request.client, size_bytes):
+        with self._room.held_for(request, size_bytes):
             if refusal is not None and not await self._is_known(request):
                 raise refusal
             if request.session is not None:

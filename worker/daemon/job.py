@@ -22,6 +22,7 @@ from worker.domain.messages import (
 )
 from worker.journal.records import Tail
 from worker.scheduler.lanes import Waiting
+from worker.scheduler.speeds import stop_before_s
 
 if TYPE_CHECKING:
     import asyncio
@@ -111,6 +112,7 @@ class Job:
         self.unkept = Tail()
         self.begun_kept = False
         self.expiry: asyncio.TimerHandle | None = None
+        self.conclusion: asyncio.TimerHandle | None = None
         self._started: float | None = None
         self._first_token: float | None = None
         self._first_answer: float | None = None
@@ -130,6 +132,27 @@ class Job:
         """When nobody can use the answer any more, on the monotonic clock; None for never."""
         wanted = self.request.deadline_ms
         return None if wanted is None else self.arrived + wanted / 1000
+
+    @property
+    def stops_at(self) -> float | None:
+        """When it is ended, so that the reply is there before the deadline; None for never."""
+        return None if self.deadline is None else self.deadline - self.stops_before_s
+
+    @property
+    def stops_before_s(self) -> float:
+        """Seconds between that and the deadline."""
+        wanted = self.request.deadline_ms
+        return 0.0 if wanted is None else stop_before_s(wanted / 1000)
+
+    def left_s(self, now: float) -> float | None:
+        """Seconds until it is ended, None for ever."""
+        return None if self.stops_at is None else self.stops_at - now
+
+    def cancel_timers(self) -> None:
+        """Have nothing more done about its deadline."""
+        for timer in (self.expiry, self.conclusion):
+            if timer is not None:
+                timer.cancel()
 
     def waiting(self) -> Waiting:
         """Return what the lanes know of the job."""

@@ -109,10 +109,10 @@ class Jobs:
         job.as_it_came = as_it_came
         job.first_row = first_row
         self._live.add(job)
-        if job.deadline is not None:
-            left_s = max(0.0, job.deadline - self._clock())
+        left_s = job.left_s(self._clock())
+        if left_s is not None:
             loop = asyncio.get_running_loop()
-            job.expiry = loop.call_later(left_s, self.stop, job, "deadline")
+            job.expiry = loop.call_later(max(0.0, left_s), self.stop, job, "deadline")
         try:
             serving = self.serving_of(request)
         except ThinkqError as error:
@@ -189,6 +189,10 @@ class Jobs:
     def server_of(self, job: Job) -> Serving:
         """Return the model that a job was given to, whatever the rules say by now."""
         return self._servings[job.served_by]
+
+    def needs_no_model(self, request: Request) -> bool:
+        """Tell whether a request is a command that is answered without one."""
+        return self._preparing.intent(request) is not None
 
     def new_row(self) -> int:
         """Return a name that no row of any engine has had."""

@@ -87,10 +87,14 @@ class Live:
         """Tell whether none of the session runs now."""
         return session is None or session not in self._turns
 
+    def at_turn(self, session: str | None) -> Job | None:
+        """Return the job of a session that runs now."""
+        row = None if session is None else self._turns.get(session)
+        return None if row is None else self._jobs.get(row)
+
     def end(self, job: Job, ending: Coroutine[None, None, None]) -> None:
         """Let go of a job when its reply is on disk."""
-        if job.expiry is not None:
-            job.expiry.cancel()
+        job.cancel_timers()
         if self.is_free(job.request.session):
             # What it has said already may become a turn of its session.
             self.take_turn(job)
@@ -104,8 +108,7 @@ class Live:
 
     def let_go(self, job: Job) -> None:
         """Forget a job without a word."""
-        if job.expiry is not None:
-            job.expiry.cancel()
+        job.cancel_timers()
         job.stage = Stage.ENDED
         del self._jobs[job.row]
         name = (job.request.client, job.request.key)

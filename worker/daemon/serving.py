@@ -10,11 +10,14 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
+from msgspec.structs import replace
 
-from worker.daemon.choice import At
+from worker.daemon.choice import At, length_of, what_fits
 from worker.daemon.endings import JOURNAL_RETRY_S
+from worker.daemon.in_time import InTime, is_heard
 from worker.daemon.job import Stage
 from worker.daemon.outcome import raised
+from worker.daemon.outlook import LOOKED_AT, Company, outlook
 from worker.daemon.summarizing import Summary
 from worker.domain.errors import ContextTooLong, EngineFailed, ThinkqError
 from worker.domain.messages import Kind, Lane
@@ -33,9 +36,11 @@ if TYPE_CHECKING:
     from worker.daemon.parking import Parking
     from worker.daemon.preparing import Preparing
     from worker.daemon.streams import Streams
+    from worker.domain.messages import Request
     from worker.domain.model import Memory, ModelInfo
     from worker.engine.pipe import Failed, RowEvent, Step
     from worker.engine.supervisor import Engine
+    from worker.scheduler.forecast import Outlook
     from worker.scheduler.lanes import Lanes, Waiting
     from worker.scheduler.speeds import Speeds
 
@@ -104,6 +109,7 @@ class Serving:
         """Called when a job has left its row."""
         self.idle_work: Counterfactuals | None = None
         self._yielding = Yielding()
+        self._in_time = InTime(speeds, clock, conclude=self._conclude, stop=self.stop)
         self._batch_rows = rows
         """How many rows batch work may have now."""
 
@@ -116,6 +122,11 @@ class Serving:
     def at_work(self) -> bool:
         """Whether any job has a row, or had one and is parked."""
         return bool(self._running or self.parking)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody runs or waits."""
+        return not (self.at_work or self.lanes)
 
     @property
     def rows_now(self) -> int:
@@ -141,6 +152,37 @@ class Serving:
     def ready_in_s(self) -> float:
         """An estimate of how long it takes until the engine can begin."""
         return 0.0 if self.engines is None else self.engines.ready_in_s(self)
+
+    def outlook(self, request: Request, arrived: float, held: int = 0) -> Outlook:
+        """Return how long a request that comes now would wait for its row, and in what company.
+
+        Args:
+            request: It waits in no lane yet.
+            arrived: On the monotonic clock, in seconds.
+            held: How many come before it that are on their way to the lanes.
+
+        """
+        rows, more = self.lanes.before(request.client, request.lane, arrived, LOOKED_AT)
+        found = outlook(
+            request.lane,
+            self._company(),
+            ahead=[self._live[row] for row in rows],
+            more=more + held,
+            speeds=self.speeds,
+            now=self._clock(),
+            first=self._live.at_turn(request.session),
+        )
+        return replace(found, queue_s=found.queue_s + self.ready_in_s)
+
+    def _company(self) -> Company:
+        parks = self.parking.allowed
+        return Company(
+            list(self._running.values()),
+            rows=max(1, self.rows_now),
+            parks=parks,
+            stands_still=parks and not self._yielding.recovering,
+            batch_rows=min(self._batch_rows, max(1, self.rows_now)),
+        )
 
     def ready_engine(self) -> Engine | None:
         """Return the engine if it takes rows now."""
@@ -172,6 +214,14 @@ class Serving:
             self.end(job, self._endings.stopped(job, reason))
         elif job.row in self._running and self.engine is not None:
             self.engine.cancel(Cancel(job.row, reason))
+        if reason == "deadline" and self._in_engine(job.row):
+            self._in_time.ending(job, self._wait_no_longer)
+
+    def _wait_no_longer(self, job: Job) -> None:
+        """End a job whose engine is in a long step: what it has said is its reply."""
+        if self._in_engine(job.row) is job and job.submitted and is_heard(job):
+            _log.info("not_waited_for", id=job.request.id, client=job.request.client)
+            self.end(job, self._endings.stopped(job, "deadline"))
 
     def end(self, job: Job, ending: Coroutine[None, None, None]) -> None:
         """Free a job's row at once, and let go of the job when its reply is on disk."""
@@ -304,8 +354,7 @@ class Serving:
             job.start_over()
         job.begun_with = model
         try:
-            at = At(self.speeds, self.model, len(self._running))
-            submit = await self._preparing.for_engine(job, at)
+            submit = await self._preparing.for_engine(job, self._at(job))
         except ThinkqError as error:
             self.fail(job, error)
             return
@@ -319,6 +368,8 @@ class Serving:
             _log.exception("start_failed", id=job.request.id, client=job.request.client)
             self.fail(job, EngineFailed("the worker is at fault; its log says how"))
             return
+        if job.stopped is None and self._is_hopeless(job):
+            job.stopped = "deadline"
         if job.stopped is not None:
             self.end(job, self._endings.stopped(job, job.stopped))
         elif engine is not self.ready_engine() or self._is_out_of_turn(job):
@@ -328,6 +379,26 @@ class Serving:
             engine.submit(submit)
             job.submitted = True
             job.submit = submit if self.idle_work is not None else None
+            self._in_time.begun(job, len(self._running))
+
+    def _at(self, job: Job) -> At:
+        unread = (
+            other
+            for other in self._running.values()
+            if other is not job and not other.generated and other.row < job.row
+        )
+        waits = job.lane is not Lane.INTERACTIVE
+        queue_s = sum(self.speeds.reading_s(length_of(other.request)) for other in unread if waits)
+        rows, patient = max(1, len(self._running)), job.lane is Lane.BATCH
+        return At(self.speeds, self.model, rows, queue_s, patient)
+
+    def _is_hopeless(self, job: Job) -> bool:
+        """Tell whether nothing that it could say now would be there before its deadline."""
+        return not job.generated and not what_fits(job, self._clock(), self._at(job)).reachable
+
+    def _conclude(self, job: Job) -> None:
+        if self.engine is not None and job.submitted:
+            self.engine.conclude(job.row)
 
     # What the engine says ------------------------------------------------------------------
 
@@ -447,7 +518,8 @@ class Serving:
         self.start_next()
 
     def _done(self, job: Job, done: Done) -> None:
-        self.speeds.note_request(job.held_row_s(self._clock()))
+        held_s, tokens = job.held_row_s(self._clock()), len(job.generated)
+        self.speeds.note_request(held_s, tokens, patient=job.lane is Lane.BATCH)
         if job.summary is not None:
             done = job.summary.total(done)
         if job.refused is None:

@@ -139,6 +139,12 @@ class Generation:
         self._maker.end(row, events)
         return events
 
+    def conclude(self, name: int) -> None:
+        """Let a row think no further, wherever it is; nothing happens if it has ended."""
+        row = self._rows.get(name) or self._outside.find(name)
+        if row is not None:
+            row.conclude()
+
     def park(self, *names: int) -> list[RowEvent]:
         """Take rows out of the batch and keep them; nothing happens to those that have ended."""
         events: list[RowEvent] = []
@@ -390,6 +396,8 @@ class Generation:
         )
         thinking = self._maker.row(submit, Mode.THINK)
         thinking.sampled = row.sampled
+        if row.concluded:
+            thinking.conclude()
         self._rows[row.row] = thinking
         events.append(Escalated(row.row, f"{why}, so it was thought about after all."))
         events.append(State(row.row, "prefill"))

@@ -99,6 +99,11 @@ class Outside:
             self.waiting.appendleft(held.row)
         return True
 
+    def find(self, name: int) -> Row | None:
+        """Return a row, wherever it is."""
+        rows = (*self.waiting, *(held.row for held in self))
+        return next((row for row in rows if row.row == name), None)
+
     def take(self, name: int) -> Held | None:
         """Remove a row, wherever it is."""
         if name in self._parked:

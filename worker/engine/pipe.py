@@ -79,6 +79,8 @@ class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     With `hold` its own cache stays until the row that names it in `held` begins, whatever room
     there is: both have the same messages. `urgency` counts from 0, batch work, to 2, an interactive
     request, which can't wait: of rows that memory is too short for, the least urgent waits.
+    `deadline_tokens` are as many as the deadline leaves time for, thought and answer together, None
+    as many as anybody wants: whoever reaches them is cut by the deadline.
     """
 
     row: int
@@ -97,6 +99,7 @@ class Submit(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     context_tokens: int | None = None
     doubt: Doubt | None = None
     urgency: int = 0
+    deadline_tokens: int | None = None
 
 
 class Cancel(Struct, frozen=True, tag=True):
@@ -104,6 +107,12 @@ class Cancel(Struct, frozen=True, tag=True):
 
     row: int
     reason: Literal["cancelled", "deadline"] = "cancelled"
+
+
+class Conclude(Struct, frozen=True, tag=True):
+    """Let a row think no further: its thought is closed after the next token, as by its budget."""
+
+    row: int
 
 
 class Park(Struct, frozen=True, tag=True):
@@ -147,7 +156,7 @@ class Shutdown(Struct, frozen=True, tag=True):
     """Leave at once; the daemon has drained what it wanted to keep."""
 
 
-ToEngine: TypeAlias = Submit | Cancel | Park | Resume | Forget | Ahead | Shutdown
+ToEngine: TypeAlias = Submit | Cancel | Conclude | Park | Resume | Forget | Ahead | Shutdown
 
 
 class Ready(Struct, frozen=True, tag=True):

@@ -217,6 +217,11 @@ class Pools:
         """End a row with what it has; nothing happens if it already ended."""
         return next(filter(None, (pool.cancel(cancel) for pool in self._pools.values())), [])
 
+    def conclude(self, name: int) -> None:
+        """Let a row think no further."""
+        for pool in self._pools.values():
+            pool.conclude(name)
+
     def park(self, *names: int) -> list[RowEvent]:
         """Take rows out of their batch and keep them; nothing happens to those that have ended."""
         return [event for pool in self._pools.values() for event in pool.park(*names)]

@@ -26,6 +26,7 @@ from worker.engine.disk import Disk
 from worker.engine.pipe import (
     Ahead,
     Cancel,
+    Conclude,
     EngineOptions,
     Failed,
     Fatal,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from worker.engine.pools import Pools
     from worker.engine.row import Row
 
-    Inbox = queue.SimpleQueue[Row | Ahead | Cancel | Park | Resume | Forget | Failed]
+    Inbox = queue.SimpleQueue[Row | Ahead | Cancel | Conclude | Park | Resume | Forget | Failed]
 
 _LAST_WRITE_S = 1.5
 """Less than the daemon waits for the engine to leave."""
@@ -206,13 +207,15 @@ def _read_ahead(generation: Pools, inbox: Inbox, send: Callable[[FromEngine], No
 
 
 def _deal_with(
-    message: Row | Ahead | Cancel | Park | Resume | Forget | Failed,
+    message: Row | Ahead | Cancel | Conclude | Park | Resume | Forget | Failed,
     generation: Pools,
     send: Callable[[FromEngine], None],
 ) -> None:
     events: list[RowEvent] = []
     if isinstance(message, Cancel):
         events = generation.cancel(message)
+    elif isinstance(message, Conclude):
+        generation.conclude(message.row)
     elif isinstance(message, Park):
         events = generation.park(*message.rows)
     elif isinstance(message, Resume):

@@ -78,6 +78,10 @@ class Row:
         self.grammar = calls or submit.grammar
         self.own_calls: dict[str, Any] | None = None
         """The grammar of what follows `<tool_call>`, where the model calls in its own format."""
+        in_time = submit.deadline_tokens
+        self._limited_by: FinishReason = "length"
+        if in_time is not None and in_time < completion_limit:
+            self._limited_by, completion_limit = "deadline", in_time
         self.completion_limit = completion_limit
         self.window = 0
         """How many tokens the conversation may have where it runs."""
@@ -111,7 +115,7 @@ class Row:
         self._think_end = tokenizer.think_end_id if self.native else None
         self._tool_start = _single(tokenizer.tool_call_start_tokens)
         self._tool_end = _single(tokenizer.tool_call_end_tokens)
-        self._begun = False
+        self._begun = self.concluded = False
         # After a thought was closed by force its model may go on thinking without a mark: what it
         # says is held back until it has clearly begun to answer.
         self._held: str | None = None
@@ -174,7 +178,7 @@ class Row:
         else:
             following = self._in_answer(token, events)
         if following is Next.GO_ON and self.sampled >= self.completion_limit:
-            self.finish_reason = "length"
+            self.finish_reason = self._limited_by
             return Next.FINISH
         return following
 
@@ -186,6 +190,11 @@ class Row:
             self._end_thought(events)
             if self.native and self.thought_end in ("budget", "loop") and not self.grammar:
                 self._held = ""
+
+    def conclude(self) -> None:
+        """Think no further: there is time for the answer, and for nothing else."""
+        self.reasoning_limit = min(self.reasoning_limit, self.reasoning_tokens)
+        self.concluded = True
 
     def is_doubt(self, token: int, logprobs: mx.array) -> bool:
         """Tell whether the model is so unsure of its next token that it should think after all.
@@ -199,7 +208,8 @@ class Row:
             return False
         if token in self._control or token == self._think_start:
             return False
-        return self.watch.is_doubt(math.exp(cast("float", logprobs[token].item())))
+        doubt = self.watch.is_doubt(math.exp(cast("float", logprobs[token].item())))
+        return doubt and not self.concluded
 
     def note_probability(self, token: int, logprobs: mx.array) -> None:
         """Keep what the model thought of a token that it is about to say in its answer.

@@ -31,6 +31,7 @@ from worker.domain.model import ModelInfo
 from worker.engine.pipe import (
     Ahead,
     Cancel,
+    Conclude,
     Done,
     EngineOptions,
     Escalated,
@@ -80,6 +81,9 @@ class _Row:
         limit = submit.sampling.max_tokens
         if limit is not None and limit < self.length:
             self.length, self.finish = limit, "length"
+        in_time = submit.deadline_tokens
+        if in_time is not None and in_time < self.length:
+            self.length, self.finish = in_time, "deadline"
         self.calls: list[dict[str, Any]] = []
 
     def prefill(self) -> Step:
@@ -133,6 +137,12 @@ class _Row:
             Done,
         )
 
+    def conclude(self) -> None:
+        """Think no further."""
+        cut = max(0, len(self.thought) - max(1, self.done))
+        self.thought = self.thought[: len(self.thought) - cut]
+        self.length = max(self.length - cut, self.done + 1)
+
     def _number(self, order: str) -> float:
         return float(self.orders.get(order) or 0)
 
@@ -181,7 +191,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     began = time.monotonic()
-    inbox: queue.SimpleQueue[Submit | Cancel | Park | Resume] = queue.SimpleQueue()
+    inbox: queue.SimpleQueue[Submit | Cancel | Conclude | Park | Resume] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(connection, inbox), daemon=True).start()
     _load(options.model_path, connection)
     info = ModelInfo(
@@ -221,7 +231,7 @@ def _load(path: str, connection: socket.socket) -> None:
 
 
 def _deal_with(
-    message: Submit | Cancel | Park | Resume,
+    message: Submit | Cancel | Conclude | Park | Resume,
     rows: dict[int, _Row],
     parked: dict[int, _Row],
     context_tokens: int,
@@ -231,9 +241,8 @@ def _deal_with(
             return Step(events=[NoRoom(message.row)])
         rows[message.row] = _Row(message, context_tokens)
         return rows[message.row].prefill()
-    if isinstance(message, Resume):
-        if message.row in parked:
-            rows[message.row] = parked.pop(message.row)
+    if isinstance(message, Resume | Conclude):
+        _change(message, rows, parked)
         return None
     if isinstance(message, Park):
         aside = [name for name in message.rows if name in rows]
@@ -243,6 +252,15 @@ def _deal_with(
     if row is None:
         return None
     return Step(events=[row.ended(message.reason)])
+
+
+def _change(message: Resume | Conclude, rows: dict[int, _Row], parked: dict[int, _Row]) -> None:
+    if isinstance(message, Conclude):
+        row = rows.get(message.row) or parked.get(message.row)
+        if row is not None:
+            row.conclude()
+    elif message.row in parked:
+        rows[message.row] = parked.pop(message.row)
 
 
 def _step(rows: dict[int, _Row]) -> Step:
@@ -261,7 +279,8 @@ def _step(rows: dict[int, _Row]) -> Step:
 
 
 def _read(
-    connection: socket.socket, inbox: queue.SimpleQueue[Submit | Cancel | Park | Resume]
+    connection: socket.socket,
+    inbox: queue.SimpleQueue[Submit | Cancel | Conclude | Park | Resume],
 ) -> None:
     while (body := read_frame(connection)) is not None:
         message = decode_to_engine(body)

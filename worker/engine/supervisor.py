@@ -22,6 +22,7 @@ import structlog
 from worker.engine.pipe import (
     Ahead,
     Cancel,
+    Conclude,
     Done,
     EngineOptions,
     Failed,
@@ -131,6 +132,10 @@ class Engine:
     def cancel(self, cancel: Cancel) -> None:
         """Ask for a row's end. It answers with `Done`, unless it has just ended by itself."""
         self._send(cancel)
+
+    def conclude(self, row: int) -> None:
+        """Have a row's thought closed; nothing happens to one that is past it."""
+        self._send(Conclude(row))
 
     def park(self, rows: Sequence[int]) -> None:
         """Ask for rows' places; they keep what they have, and are silent until they are resumed."""

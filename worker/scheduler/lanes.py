@@ -10,6 +10,7 @@ flood by one delays no other.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
@@ -202,6 +203,36 @@ class Lanes:
             for other in queue
         )
         return more_urgent + own
+
+    def before(
+        self, client: str, lane: Lane, arrived: float, at_most: int
+    ) -> tuple[list[int], int]:
+        """Return who is served before a request that comes now: the first rows, how many more.
+
+        Args:
+            client: Whose request it is.
+            lane: Its lane.
+            arrived: On the monotonic clock, in seconds.
+            at_most: How many rows are named.
+
+        """
+        named: list[int] = []
+        count = 0
+        own = len(self._lanes[lane].get(client, ()))
+        for other, clients in self._lanes.items():
+            ahead_s = HEAD_START_S[other] - HEAD_START_S[lane]
+            for name, queue in clients.items():
+                if other is lane:
+                    # In turns: of each client no more than this one has waiting, and one.
+                    turns = own if name == client else min(len(queue), own + 1)
+                elif ahead_s < 0:
+                    turns = len(queue)
+                else:
+                    overdue = (one for one in queue if one.arrived + ahead_s < arrived)
+                    turns = sum(1 for _ in islice(overdue, at_most))
+                named += [one.row for one in islice(queue, min(turns, at_most - len(named)))]
+                count += turns
+        return named, count - len(named)
 
     def _candidates(self, lane: Lane, may_start: Callable[[Waiting], bool]) -> Iterator[Waiting]:
         for queue in self._lanes[lane].values():

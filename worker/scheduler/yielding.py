@@ -22,6 +22,11 @@ class Yielding:
         self.active = False
         """Whether batch work stands still, as of the last look."""
 
+    @property
+    def recovering(self) -> bool:
+        """Whether batch work runs along, since it has stood still long enough."""
+        return self._recovering
+
     def look(self, now: float, *, hurried: bool) -> bool:
         """Say whether batch work stands still from now on.
 
