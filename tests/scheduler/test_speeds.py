@@ -56,6 +56,11 @@ def test_an_answer_of_one_token_fits_where_a_longer_one_does_not():
     assert fit(measured(), characters=30, left_s=0.4, wanted_tokens=1).reachable
 
 
+def test_a_thought_that_was_asked_for_needs_time_of_its_own():
+    assert fit(measured(), characters=30, left_s=1.0).reachable
+    assert not fit(measured(), characters=30, left_s=1.0, thinks=True).reachable
+
+
 def test_a_model_whose_loading_outlasts_the_deadline_is_unreachable_whatever_its_speed():
     assert not fit(Speeds(), characters=30, left_s=1.0, queue_s=2.0).reachable
 

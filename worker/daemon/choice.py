@@ -213,6 +213,7 @@ def what_fits(job: Job, now: float, at: At) -> Fit:
         queue_s=at.queue_s,
         wanted_tokens=job.request.sampling.max_tokens,
         patient=at.patient,
+        thinks=job.request.mode == "think",
     )
 
 

@@ -132,6 +132,7 @@ class Room:
             queue_s=outlook.queue_s,
             wanted_tokens=request.sampling.max_tokens,
             patient=outlook.patient,
+            thinks=request.mode == "think",
         ).reachable:
             return None
         if self._jobs.needs_no_model(request):

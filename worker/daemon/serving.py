@@ -256,6 +256,9 @@ class Serving:
     def wait_again(self, job: Job) -> None:
         """Put a job that had a row back among those that wait."""
         self._running.pop(job.row, None)
+        if self.parking.leave(job.row):
+            # Its row ended, or found no memory, as it was parked: there is nothing to resume.
+            self.lanes.remove(job.row)
         self._live.give_turn_back(job)
         job.stage = Stage.WAITING
         job.submitted = False
@@ -375,6 +378,7 @@ class Serving:
         elif engine is not self.ready_engine() or self._is_out_of_turn(job):
             # It went down while the session was read, or somebody came who can't wait.
             self.wait_again(job)
+            self.start_next()
         else:
             engine.submit(submit)
             job.submitted = True

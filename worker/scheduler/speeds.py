@@ -173,6 +173,7 @@ def fit(
     queue_s: float = 0.0,
     wanted_tokens: int | None = None,
     patient: bool = False,
+    thinks: bool = False,
 ) -> Fit:
     """Say what can be done in the time left for a request of so many characters.
 
@@ -188,12 +189,14 @@ def fit(
         queue_s: How long it waits for its turn.
         wanted_tokens: How long its answer may be.
         patient: Whether it steps aside for others.
+        thinks: Whether its client wants a thought first, however short.
 
     """
     prefill, decode = speeds.prefill_tokens_per_s, speeds.beside_others(rows, patient=patient)
     if prefill is None or decode is None:
         return Fit(reachable=left_s > queue_s)
-    least_tokens = min(_LEAST_ANSWER_TOKENS, wanted_tokens or _LEAST_ANSWER_TOKENS)
+    least_tokens = _LEAST_ANSWER_TOKENS * (2 if thinks else 1)
+    least_tokens = min(least_tokens, wanted_tokens or least_tokens)
     begins_s = queue_s + speeds.reading_s(characters)
     if left_s < (begins_s + least_tokens / decode) * _CAUTION:
         return Fit(reachable=False)
