@@ -88,3 +88,14 @@ def test_every_test_that_a_document_names_is_there():
         for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text(), re.MULTILINE)
     }
     assert sorted(named - there) == []
+
+
+@pytest.mark.parametrize("number", range(1, 11))
+def test_each_of_owasps_ten_risks_is_answered_with_tests(number):
+    rows = [
+        line
+        for line in (ROOT / "SECURITY.md").read_text().splitlines()
+        if line.startswith(f"| **LLM{number:02} ")
+    ]
+    assert len(rows) == 1
+    assert re.search(r"`[\w/]+\.py::test_\w+`", rows[0])
