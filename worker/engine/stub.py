@@ -1,7 +1,7 @@
 """An engine without a model, behind the same pipe: for tests and benches of everything around it.
 
 It repeats the last user message, a word a token, in thinking mode after a thought of a few words.
-A message that begins with `stub:` is an order to it, some of: `tokens=50` (so many words),
+A line of it that begins with `stub:` is an order to it, some of: `tokens=50` (so many words),
 `delay_ms=10` (between two of them), `prefill_ms=200` (before the first), `call` (calls the first
 tool declared, with `door=shed` as its argument where that is given), `unsure` (thinks after all,
 where it may), `waver` (answers otherwise when it thinks), `bulky` (finds no memory beside another
@@ -60,7 +60,8 @@ class _Row:
     def __init__(self, submit: Submit, context_tokens: int) -> None:
         self.submit = submit
         asked = str(submit.messages[-1].get("content") or "")
-        orders = asked.removeprefix("stub:").split() if asked.startswith("stub:") else []
+        lines = (line for line in asked.splitlines() if line.startswith("stub:"))
+        orders = next(lines, "stub:").removeprefix("stub:").split()
         self.orders = dict((order + "=").split("=")[:2] for order in orders)
         self.delay_s = self._number("delay_ms") / 1000
         self.prompt_tokens = sum(
