@@ -407,9 +407,10 @@ class Daemon:
         )
 
     def _status_message(self, status: presence.Presence, why: str) -> Outgoing:
-        place = self._engines.places[0]
-        loaded = status == "online" and place.residency == "resident"
-        model = place.serving.model if loaded else None
+        model = None
+        if status == "online":  # the will is made before there are engines
+            place = self._engines.places[0]
+            model = place.serving.model if place.residency == "resident" else None
         body = presence.status(
             status,
             worker=self._worker,

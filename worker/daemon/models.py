@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from msgspec.structs import replace
 
 from worker.daemon import remembered
@@ -140,8 +139,14 @@ def metrics(place: Place) -> dict[str, Any]:
 
 def stored(places: Sequence[Place]) -> Stored:
     """Return what the caches of all models take together."""
-    each = [msgspec.structs.astuple(place.serving.stored) for place in places]
-    return Stored(*(sum(column) for column in zip(*each, strict=True)))
+    each = [place.serving.stored for place in places]
+    return Stored(
+        memory_bytes=sum(one.memory_bytes for one in each),
+        pinned_bytes=sum(one.pinned_bytes for one in each),
+        disk_bytes=sum(one.disk_bytes for one in each),
+        disk_trouble=next((one.disk_trouble for one in each if one.disk_trouble), ""),
+        read_ahead_tokens=sum(one.read_ahead_tokens for one in each),
+    )
 
 
 def rounded(value: float | None) -> float | None:
