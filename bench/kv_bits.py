@@ -122,7 +122,9 @@ def rows_of(name: str, loaded: LoadedModel, arguments: argparse.Namespace) -> It
         for bits, kind in kinds.items():
             said[bits] += kind.answers([prompt])
     alone = {bits: (kind.read[:], kind.written[:]) for bits, kind in kinds.items()}
-    together = {bits: kind.answers(prompts[: arguments.rows]) for bits, kind in kinds.items()}
+    together = said
+    if arguments.rows > 1:
+        together = {bits: kind.answers(prompts[: arguments.rows]) for bits, kind in kinds.items()}
     for bits, kind in kinds.items():
         equal = places = 0
         for prompt, answer in zip(prompts, said[None], strict=True):
@@ -141,7 +143,7 @@ def rows_of(name: str, loaded: LoadedModel, arguments: argparse.Namespace) -> It
             kind.written[-1],
             equal / places,
             sum(one == other for one, other in zip(said[bits], said[None], strict=True)),
-            together[bits] == said[bits][: arguments.rows],
+            together[bits][: arguments.rows] == said[bits][: arguments.rows],
         ]
 
 

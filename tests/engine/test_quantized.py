@@ -8,6 +8,7 @@ from test_long_context import LONG, LONGER, SHORT, Runner
 from test_memory import PLENTY, measured
 
 from worker.domain.messages import Sampling
+from worker.engine.disk import Disk
 from worker.engine.models import cache_key, load
 from worker.engine.pins import ModelError
 from worker.engine.pipe import Ahead
@@ -19,13 +20,18 @@ GREEDY = Sampling(temperature=0.0, max_tokens=24)
 
 
 @pytest.fixture(scope="module")
-def wide(tmp_path_factory, smollm2_path):
+def wide_path(tmp_path_factory, smollm2_path):
     """A model whose heads are as wide as packing wants them; YaRN begins at 512 tokens."""
     import tiny_qwen3
 
     folder = tmp_path_factory.mktemp("models") / "wide-qwen3"
     changes = {"max_position_embeddings": 512, "head_dim": 64, "hidden_size": 128}
-    return load(tiny_qwen3.make(folder, smollm2_path, **changes))
+    return tiny_qwen3.make(folder, smollm2_path, **changes)
+
+
+@pytest.fixture(scope="module")
+def wide(wide_path):
+    return load(wide_path)
 
 
 @pytest.fixture(params=BITS)
@@ -123,6 +129,19 @@ def test_what_is_read_ahead_of_a_long_conversation_is_packed_too(packed):
     assert said.text() == whole.text()
 
 
+def test_only_what_is_not_packed_goes_to_disk(wide, packed, tmp_path):
+    disk = Disk(tmp_path / "caches", cache_key(wide), max_bytes=1 << 28, keep_s=1000)
+    runner = packed(cache_bytes=1 << 30, disk=disk)
+    for text, on_disk in ((LONG, False), ("word " * 100, True)):
+        messages = [{"role": "system", "content": text}]
+        ahead = Ahead(owner="me", kind="history", messages=messages, lasting=True)
+        runner.pools.read_ahead(ahead)
+        while runner.pools.ahead_pending:
+            runner.pools.step_ahead()
+        assert disk.flush(30)
+        assert bool(disk.bytes) == on_disk
+
+
 def test_a_cache_takes_as_many_bytes_as_are_forecast_for_it(packed, wide, bits):
     runner = packed()
     parked(runner)
@@ -198,3 +217,17 @@ def test_what_is_packed_is_never_taken_for_what_is_not(wide):
 
 def test_the_native_pool_of_such_a_model_is_never_packed(wide, bits):
     assert stretch(wide, 1, Packing(bits, 64)) is wide
+
+
+def test_over_the_wire_the_card_and_the_replies_of_long_requests_say_so(
+    wide_path, daemon_of, wire_of
+):
+    config = f'[model]\nname = "wide"\npath = "{wide_path}"\nlong_kv_bits = 8\n'
+    daemon = daemon_of(config=config).start()
+    wire = wire_of(daemon).listen(f"{daemon.root}/worker/{daemon.worker}/card")
+    card = wire.wait(lambda m: m.topic.endswith("/card") and m.json["model"] is not None).json
+    assert card["model"]["long_kv_bits"] == 8
+    assert card["model"]["native_context_tokens"] == 512
+    long = wire.ask({"prompt": LONG, "mode": "no_think", "max_tokens": 4})
+    assert any("8 bits" in note for note in long["notes"])
+    assert "notes" not in wire.ask({"prompt": SHORT, "mode": "no_think", "max_tokens": 4})
