@@ -151,6 +151,12 @@ class Model(_Section):
         description="The most YaRN may stretch the context of a request that needs it: 4 makes "
         "32,768 tokens 131,072; 1 never. Default: 4 for Qwen3, 1 for models that nobody has tried.",
     )
+    long_kv_bits: Literal[8, 4] | None = Field(
+        default=None,
+        description="Keep the KV caches of contexts that YaRN has stretched in so many bits: two "
+        "to four times as much context in the same memory, slower, with other words now and then; "
+        "replies say so in `notes`. Default: as they are computed.",
+    )
     context_tokens: Positive | None = Field(
         default=None, description="A limit on any conversation, below what the model reads."
     )

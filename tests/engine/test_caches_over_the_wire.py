@@ -34,8 +34,10 @@ def cache_when(wire, wanted):
     return wire.cache
 
 
-def usage(wire, prompt, **fields):
-    said = wire.ask({"prompt": prompt, "mode": "no_think", "max_tokens": 8, **fields})
+def usage(wire, prompt=None, **fields):
+    if prompt is not None:
+        fields["prompt"] = prompt
+    said = wire.ask({"mode": "no_think", "max_tokens": 8, **fields})
     assert said["status"] == "ok", said
     return said["usage"]
 
@@ -62,6 +64,37 @@ def test_a_session_goes_on_after_a_restart_until_it_is_forgotten(daemon, me):
     me.send(forget, topic=f"{daemon.root}/control/me", reply_to=topic)
     me.wait(lambda message: message.topic == topic)
     assert usage(me, LONG, session="talk")["cached_tokens"] == 0
+
+
+TALK = [
+    {"role": "system", "content": "You answer in one sentence and never lie. " * 8},
+    {"role": "user", "content": LONG},
+    {"role": "assistant", "content": "Cats like lighthouses."},
+    {"role": "user", "content": "How warm is it there?"},
+]
+TAIL = 40
+"""More tokens than a value, the question and what the template puts around them have."""
+
+
+def asked(wire, context):
+    return usage(wire, messages=TALK, context=context)
+
+
+def test_a_changed_value_in_the_context_has_only_the_tail_read_again(me):
+    first = asked(me, {"manual": STORY, "outside": "21 degrees"})
+    assert first["prompt_tokens"] > 10 * TAIL
+    for degrees in (22, 9):
+        changed = asked(me, {"manual": STORY, "outside": f"{degrees} degrees"})
+        assert 0 < unread(changed) < TAIL
+
+
+def test_a_changed_document_in_the_context_leaves_system_prompt_and_history_read(me):
+    asked(me, {"manual": STORY})
+    other = " ".join(reversed(STORY.split()))
+    changed = asked(me, {"manual": other})
+    document = usage(me, other)["prompt_tokens"]
+    assert unread(changed) < document + TAIL
+    assert changed["cached_tokens"] > 5 * TAIL
 
 
 def test_a_client_gains_from_its_early_transcript_and_all_from_what_is_pinned(daemon, me, wire_of):

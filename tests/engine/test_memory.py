@@ -18,6 +18,10 @@ from worker.engine.pools import LEAST_TOKENS
 from worker.engine.spill import Spill
 
 PLENTY = 1 << 40
+GREEDY = Sampling(temperature=0.0, max_tokens=24)
+SEEDED = Sampling(seed=7, max_tokens=24)
+ENDLESS = Sampling(seed=7, max_tokens=300, logit_bias={2: -100.0})
+"""Writes to its end: greedily the tiny model goes round in circles, sooner or later by machine."""
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +89,7 @@ def test_many_long_requests_never_take_more_than_the_limit(tight, tokens):
 
 
 def test_answers_longer_than_expected_are_set_aside_and_go_on_as_if_nothing_had_been(tight, short):
-    fields = {"sampling": Sampling(temperature=0, max_tokens=300)}
+    fields = {"sampling": ENDLESS}
     prompts = [f"Tell me about {what}." for what in ("cats", "dogs", "rain", "snow")]
     whole = [Runner(short).one(prompt, **fields).text() for prompt in prompts[:2]]
     runner = tight(4 * 512 + 40)
@@ -101,16 +105,40 @@ def test_answers_longer_than_expected_are_set_aside_and_go_on_as_if_nothing_had_
 
 
 def test_of_too_many_the_least_urgent_is_set_aside(tight):
-    runner = tight(4 * 512 + 40)
+    runner = tight(3 * 512)
     for _ in range(100):
         runner.pools.ledger.note_answer(Mode.NO_THINK, 8)
     for row, urgency in ((1, 0), (2, 2), (3, 1)):
-        sampling = Sampling(temperature=0, max_tokens=400)
-        runner.submit(row, SHORT, urgency=urgency, sampling=sampling)
+        runner.submit(row, SHORT, urgency=urgency, sampling=ENDLESS)
     said = runner.run(until=lambda said: any("parked" in states for states in said.states.values()))
-    assert "parked" in said.states[1]
+    assert all("answering" in said.states[row] for row in (1, 2, 3))
+    assert [row for row in (1, 2, 3) if "parked" in said.states[row]] == [1]
     for row in (1, 2, 3):
         runner.pools.cancel(Cancel(row))
+
+
+def test_short_prompts_that_are_read_together_are_not_counted_as_a_whole_chunk(tight):
+    runner = tight(3 * 512)
+    for row in (1, 2, 3):
+        runner.submit(row, SHORT, sampling=GREEDY)
+    said, _, _, turned_away = as_a_daemon(runner, [])
+    assert sorted(said.done) == [1, 2, 3]
+    assert not turned_away
+    assert not any("parked" in states for states in said.states.values())
+
+
+@pytest.mark.parametrize("known", [200, 400])
+def test_what_reading_beside_a_known_beginning_pads_is_counted(tight, known):
+    runner = tight(8000, cache_bytes=PLENTY)
+    runner.one("word " * known, sampling=GREEDY)
+    runner.submit(2, "word " * known + "and", sampling=GREEDY)
+    runner.submit(3, "other " * 450, sampling=GREEDY)
+    peak, ledger = 0, runner.pools.ledger
+    while not runner.pools.idle:
+        runner.pools.step()
+        batches = sum(pool._batch.prompt_cache_nbytes for pool in runner.pools._pools.values())
+        peak = max(peak, batches - ledger.live_bytes)
+    assert peak <= 0
 
 
 def parked(runner, mode=Mode.NO_THINK, sampling=None, steps=6):
@@ -125,10 +153,6 @@ def parked(runner, mode=Mode.NO_THINK, sampling=None, steps=6):
     for held in list(pool._space.held()):
         pool._space.spill(held)
     return said
-
-
-GREEDY = Sampling(temperature=0.0, max_tokens=24)
-SEEDED = Sampling(seed=7, max_tokens=24)
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -171,6 +171,7 @@ def _options(settings: Settings, name: str, further: FurtherModel) -> EngineOpti
         rows=further.max_rows or settings.engine.max_rows,
         memory_bytes=_bytes(settings, further),
         yarn_factor=further.yarn_factor,
+        long_kv_bits=further.long_kv_bits,
         context_tokens=further.context_tokens,
     )
 

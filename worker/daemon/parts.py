@@ -105,6 +105,7 @@ def engine_options(settings: Settings, model_path: str) -> EngineOptions:
         cache_keep_s=settings.journal.session_retention_s,
         threads=settings.engine.threads,
         yarn_factor=settings.model.yarn_factor,
+        long_kv_bits=settings.model.long_kv_bits,
         memory_bytes=settings.engine.memory_bytes,
         spill_dir=str(settings.data_dir / "spill"),
         wire_memory=settings.engine.wire_memory,

@@ -227,7 +227,8 @@ class Reply(Struct, frozen=True, kw_only=True):
     """The final reply: exactly one for each (client, id). Unset fields are not on the wire.
 
     `notes` say in words what was done to the answer: a loop that was cut, a grammar that was
-    completed. `revision` is 0 for an answer that is thought about again, 1 for what came of it.
+    completed, a context that was kept in fewer bits. `revision` is 0 for an answer that is thought
+    about again, 1 for what came of it.
     """
 
     id: str

@@ -13,7 +13,8 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
     `escalate_below` is the probability of an answer's first tokens below which it is worth
     thinking after all; 0 where nobody has measured that it is. `context_tokens` is the longest
     conversation, `native_context_tokens` the longest that runs in the model as it is, both as far
-    as `memory_bytes`, the limit of weights and caches, holds them; 0 is unknown.
+    as `memory_bytes`, the limit of weights and caches, holds them; 0 is unknown. The KV caches of
+    conversations beyond that are kept in `long_kv_bits`, None as they are computed.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
     blas: str
     escalate_below: float = 0.0
     native_context_tokens: int = 0
+    long_kv_bits: int | None = None
     memory_bytes: int = 0
 
 

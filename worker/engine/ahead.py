@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 from jinja2 import TemplateError
-from mlx_lm.models.cache import KVCache, make_prompt_cache
 from msgspec import Struct
 
 from worker.domain.errors import ThinkqError
+from worker.engine.caches import can_be_kept
 from worker.engine.disk import Loaded  # noqa: TC001 - msgspec reads it at run time
 from worker.engine.pipe import Ahead  # noqa: TC001 - msgspec reads it at run time
 
@@ -41,6 +41,7 @@ class Wish(Struct):
     tokens: list[int]
     model: Any
     caches: Caches
+    bytes_per_token: int
     loaded: Loaded | None = None
 
 
@@ -51,7 +52,6 @@ class ReadingAhead:
         plan: Renders and tokenizes; done as late as can be, since most transcripts are replaced
             by a later one before anybody has time for them.
         on_read: Told of what has been read to its end.
-        bytes_per_token: What a token takes in a cache.
         most_tokens: How long a prompt may be.
 
     """
@@ -61,12 +61,10 @@ class ReadingAhead:
         plan: Callable[[Ahead], Wish],
         on_read: Callable[[Wish], None],
         *,
-        bytes_per_token: int,
         most_tokens: int,
     ) -> None:
         self._plan = plan
         self._on_read = on_read
-        self._bytes_per_token = bytes_per_token
         self._most_characters = _CHARACTERS_PER_TOKEN * most_tokens
         self._waiting: dict[tuple[str | None, str], Ahead] = {}
         self._wish: Wish | None = None
@@ -76,9 +74,9 @@ class ReadingAhead:
         self.tokens_read = 0
 
     @property
-    def tokens_held(self) -> int:
-        """How many tokens are read and not kept yet."""
-        return 0 if self._wish is None else self._done
+    def bytes_held(self) -> int:
+        """What the tokens take that are read and not kept yet."""
+        return 0 if self._wish is None else self._done * self._wish.bytes_per_token
 
     @property
     def pending(self) -> bool:
@@ -144,12 +142,12 @@ class ReadingAhead:
             # The request itself will be told.
             del self._waiting[name]
             return None
-        needed_bytes = len(wish.tokens) * self._bytes_per_token
-        fresh = make_prompt_cache(wish.model)
+        needed_bytes = len(wish.tokens) * wish.bytes_per_token
+        fresh = wish.caches.fresh(wish.model)
         if (
             needed_bytes + wish.caches.pinned_bytes > wish.caches.max_bytes
             # Others can't be kept: see `Caches`.
-            or not all(type(layer) is KVCache for layer in fresh)
+            or not can_be_kept(fresh)
         ):
             del self._waiting[name]
             return None

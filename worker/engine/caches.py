@@ -16,15 +16,17 @@ import numpy as np
 from mlx_lm.models.cache import KVCache
 
 from worker.engine.forest import EVERYBODY, Entry, Forest
+from worker.engine.quantized import flat, fresh, regrouped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from worker.engine.disk import Loaded
     from worker.engine.forest import Part
+    from worker.engine.quantized import Packing
 
 Layers: TypeAlias = list[tuple[mx.array, mx.array]]
-"""Keys and values of each layer, of shape (1, heads, tokens, width)."""
+"""Keys and values of each layer, of shape (1, heads, tokens, width); of packed ones their parts."""
 
 SHORTEST_TOKENS = 32
 """A shared beginning that is shorter saves less than the copying of its cache costs."""
@@ -38,11 +40,13 @@ class Caches:
 
     Args:
         max_bytes: How much they may take, what is pinned included; 0 keeps none.
+        packing: How the model's caches are packed; None: they are as computed.
 
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, packing: Packing | None = None) -> None:
         self.max_bytes = max_bytes
+        self._packing = packing
         self._forest: Forest[Layers] = Forest(_shorten, shortest=SHORTEST_TOKENS)
         self._held: dict[int, Entry[Layers]] = {}
         self._lock = threading.Lock()
@@ -56,6 +60,10 @@ class Caches:
     def pinned_bytes(self) -> int:
         """What those take that the operator has pinned."""
         return self._forest.pinned_bytes
+
+    def fresh(self, model: Any) -> list[Any]:
+        """Return an empty cache of the kind that is kept here."""
+        return fresh(model, self._packing)
 
     def shrink(self, to_bytes: int) -> None:
         """Drop what was used longest ago until the rest takes so much; what is pinned stays."""
@@ -83,7 +91,7 @@ class Caches:
             if not parts:
                 return None, 0
             self._forest.touch(parts[-1].entry)
-            return _joined(parts), parts[-1].end
+            return regrouped(_joined(parts), self._packing), parts[-1].end
 
     def keep(
         self,
@@ -105,10 +113,10 @@ class Caches:
 
         """
         length = min(len(tokens), *(layer.size() for layer in cache))
-        if length < SHORTEST_TOKENS or not all(type(layer) is KVCache for layer in cache):
+        if length < SHORTEST_TOKENS or not can_be_kept(cache):
             return
         with self._lock:
-            self._keep(owner, tokens[:length], cache, session, hold)
+            self._keep(owner, tokens[:length], flat(cache), session, hold)
 
     def restore(self, owner: str | None, loaded: Loaded, session: str = "") -> None:
         """Keep what was found on disk."""
@@ -201,6 +209,11 @@ class Caches:
         if parent is not None:
             parent.holds -= 1
         return self._forest.size_bytes <= room
+
+
+def can_be_kept(cache: list[Any]) -> bool:
+    """Tell whether a cache can be cut at any position, and joined again."""
+    return all(type(layer) is KVCache for layer in flat(cache))
 
 
 def arrays_of(cache: list[Any], begin: int, end: int) -> list[tuple[np.ndarray, np.ndarray]]:

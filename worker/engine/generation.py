@@ -86,7 +86,7 @@ class Generation:
             prefill_batch_size=limits.rows,
             prefill_step_size=limits.prefill_tokens_idle,
         )
-        self.caches = Caches(limits.cache_bytes)
+        self.caches = Caches(limits.cache_bytes, loaded.packing)
         self._outside = Outside()
         self._pace = Pace(limits.prefill_tokens_busy, limits.prefill_tokens_idle)
         self._prefilling: dict[int, int] = {}
@@ -177,6 +177,11 @@ class Generation:
     def model(self) -> Any:
         """What the batch runs."""
         return self._loaded.model
+
+    @property
+    def bytes_per_token(self) -> int:
+        """What a token takes in a cache."""
+        return self._loaded.kv_bytes_per_token
 
     @property
     def rows(self) -> dict[int, Row]:
@@ -332,7 +337,7 @@ class Generation:
         processors += self._maker.bindings(row, len(known) + len(tokens))
         (row.uid,) = self._batch.insert(
             [tokens],
-            caches=[cache] if cache is not None else None,
+            caches=[self.caches.fresh(self.model) if cache is None else cache],
             all_tokens=[known],
             samplers=[self._sampler(row)],
             logits_processors=[processors],

@@ -47,6 +47,8 @@ class RowMaker:
         self._loaded = loaded
         self._windows: tuple[int, ...] = (loaded.context_tokens,)
         self.why_no_more = f"the model {loaded.profile.name}"
+        self.notes: dict[int, str] = {}
+        """What replies say of a window."""
         profile = loaded.profile
         self._writer = PromptWriter(
             loaded.tokenizer,
@@ -159,6 +161,8 @@ class RowMaker:
             calls=calls,
         )
         row.window = window
+        if window in self.notes:
+            row.notes.append(self.notes[window])
         if row.call_tokens is not None and knows_tools and _writes_json_calls(loaded.tokenizer):
             row.own_calls = own_call_grammar(tools, row.call_tokens[1])
         return row

@@ -54,9 +54,13 @@ class Pool(Protocol):
     def rows(self) -> Mapping[int, Row]:
         """The rows in the batch, or about to be."""
 
-    @property
-    def slack_tokens(self) -> int:
-        """What reading several prompts at once may pad beyond the longest of them."""
+    def slack_tokens(self, entering: int | None = None) -> int:
+        """Return what reading several prompts at once may pad beyond the longest row.
+
+        Args:
+            entering: The length of one that is about to be read with the others.
+
+        """
 
     @property
     def store(self) -> Store:
@@ -132,7 +136,7 @@ class Ledger:
         length = length_of(row)
         reserved = min(length + self._expected(row), longest_of(row))
         alone = not any(other.rows for other in self.pools)
-        while not self._fits(pool, reserved):
+        while not self._fits(pool, reserved, length):
             if not self._spill_largest():
                 if not alone:
                     return False
@@ -158,7 +162,8 @@ class Ledger:
         if self._ceiling is None:
             return
         live = sum(
-            _padded(pool, length_of, tokens if pool is entering else None) for pool in self.pools
+            _padded(pool, length_of, *((tokens, tokens) if pool is entering else ()))
+            for pool in self.pools
         )
         room = self._ceiling - self.fixed_bytes - live - self.parked_bytes - reading_bytes
         for pool in self.pools:
@@ -192,15 +197,15 @@ class Ledger:
         usual = max(_LEAST_EXPECTED, int(_CAUTION * self._means[mode]))
         return min(row.completion_limit, usual) + CLOSING_TOKENS
 
-    def _fits(self, entering: Pool | None = None, tokens: int = 0) -> bool:
+    def _fits(self, entering: Pool | None = None, tokens: int = 0, unread: int = 0) -> bool:
         if self._ceiling is None:
             return True
-        return self._committed(entering, tokens) <= self._ceiling
+        return self._committed(entering, tokens, unread) <= self._ceiling
 
-    def _committed(self, entering: Pool | None = None, tokens: int = 0) -> int:
+    def _committed(self, entering: Pool | None = None, tokens: int = 0, unread: int = 0) -> int:
         """Return what can't be had without taking a row out."""
         planned = sum(
-            _padded(pool, self._reservation, tokens if pool is entering else None)
+            _padded(pool, self._reservation, *((tokens, unread) if pool is entering else ()))
             for pool in self.pools
         )
         pinned = sum(pool.store.pinned_bytes for pool in self.pools)
@@ -228,11 +233,17 @@ def longest_of(row: Row) -> int:
     return len(row.prompt) + row.completion_limit + CLOSING_TOKENS
 
 
-def _padded(pool: Pool, tokens_of: Callable[[Row], int], entering: int | None = None) -> int:
+def _padded(
+    pool: Pool,
+    tokens_of: Callable[[Row], int],
+    entering: int | None = None,
+    unread: int | None = None,
+) -> int:
+    """Return what a pool's rows take, with one that is about to enter and what is unread of it."""
     lengths = [tokens_of(row) for row in pool.rows.values()]
     if entering is not None:
         lengths.append(entering)
     if not lengths:
         return 0
-    longest = max(lengths) + BLOCK_TOKENS + pool.slack_tokens
+    longest = max(lengths) + BLOCK_TOKENS + pool.slack_tokens(unread)
     return len(lengths) * longest * pool.bytes_per_token

@@ -22,6 +22,7 @@ from msgspec import Struct
 from worker.domain.model import ModelInfo
 from worker.engine import gguf, hub, pins
 from worker.engine.profiles import Profile, profile_of
+from worker.engine.quantized import Packing  # noqa: TC001 - msgspec reads it at run time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,8 +47,11 @@ class LoadedModel(Struct, frozen=True, kw_only=True):
     parameters: int
     weights_bytes: int
     kv_bytes_per_token: int
+    bytes_per_value: int
     quantization: str
     fingerprint: str
+    packing: Packing | None = None
+    """How its KV caches are packed; None: they are as computed."""
 
 
 def ensure_embedded(data_dir: Path, progress: Progress = lambda _what, _fraction: None) -> Path:
@@ -105,6 +109,7 @@ def load(
         parameters=parameters,
         weights_bytes=sum(array.nbytes for array in arrays),
         kv_bytes_per_token=_kv_bytes_per_token(config, _bytes_per_value(arrays)),
+        bytes_per_value=_bytes_per_value(arrays),
         quantization=_quantization(config),
         fingerprint=fingerprint,
     )
@@ -136,6 +141,7 @@ def cache_key(loaded: LoadedModel) -> str:
         "config": loaded.config,
         "quantization": loaded.quantization,
         "bytes": loaded.kv_bytes_per_token,
+        "packing": loaded.packing,
         "mlx": version("mlx"),
         "mlx-lm": version("mlx-lm"),
     }

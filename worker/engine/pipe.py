@@ -32,7 +32,8 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     `memory_bytes` bounds weights and all caches together, None at a share of the machine's memory.
     Caches for which it is short lie in `spill_dir`; an empty one keeps them in memory.
     `yarn_factor` is the most a request's context may be stretched, None as far as is known to
-    work. `wire_memory` raises the system's limit on memory that is never swapped (macOS).
+    work, `long_kv_bits` what the KV caches of such a context are packed into, None not at all.
+    `wire_memory` raises the system's limit on memory that is never swapped (macOS).
     """
 
     model_name: str
@@ -46,6 +47,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     cache_keep_s: float = 0.0
     threads: int | None = None
     yarn_factor: int | None = None
+    long_kv_bits: int | None = None
     memory_bytes: int | None = None
     spill_dir: str = ""
     wire_memory: bool = False

@@ -22,6 +22,7 @@ from worker.engine.making import RowMaker
 from worker.engine.memory import Ledger
 from worker.engine.pins import ModelError
 from worker.engine.pipe import Stored
+from worker.engine.quantized import fresh, packing_of
 from worker.engine.recall import Recall
 from worker.engine.space import Counts, Space
 from worker.engine.spill import Spill
@@ -63,9 +64,10 @@ class Pools:
         available: Tells what the machine has left, in bytes.
         maker: Makes rows, where there is one already.
         disk: Where caches survive a restart.
+        long_kv_bits: In how many bits the caches of stretched contexts are kept; None: as computed.
 
     Raises:
-        ModelError: The memory holds no conversation worth the name.
+        ModelError: The memory holds no conversation worth the name, or caches can't be packed.
 
     """
 
@@ -81,8 +83,11 @@ class Pools:
         available: Callable[[], int | None] = pressure.available_bytes,
         maker: RowMaker | None = None,
         disk: Disk | None = None,
+        long_kv_bits: int | None = None,
     ) -> None:
         self._loaded = loaded
+        self._packing = None if long_kv_bits is None else packing_of(loaded.config, long_kv_bits)
+        fresh(loaded.model, self._packing)
         fixed_bytes = loaded.weights_bytes + _scratch_bytes(loaded, limits)
         self.memory_bytes = memory_bytes or _default_limit(fixed_bytes)
         self.ledger = Ledger(self.memory_bytes, fixed_bytes)
@@ -93,6 +98,9 @@ class Pools:
         self._maker = (maker or RowMaker(loaded)).within(*self._factors)
         if self._memory_is_the_limit:
             self._maker.why_no_more = "the memory of this worker"
+        if self.long_kv_bits is not None:
+            note = f"The context is a long one: its KV cache was kept in {self.long_kv_bits} bits."
+            self._maker.notes = dict.fromkeys(list(self._factors)[1:], note)
         self._spill = Spill(spill_dir)
         self._counts = Counts()
         self._pools: dict[int, Generation] = {}
@@ -101,7 +109,6 @@ class Pools:
             lambda tokens: self._pool(self._maker.window_for(tokens)),
             self._pool(self.native_context_tokens),
             disk if kept_bytes else None,
-            bytes_per_token=loaded.kv_bytes_per_token,
             most_tokens=self.context_tokens,
         )
         self._available = available
@@ -111,14 +118,14 @@ class Pools:
 
     def _windows(self, yarn_factor: int | None, context_tokens: int | None) -> dict[int, int]:
         """Return the factor of each window, as far as memory goes."""
-        loaded = self._loaded
-        alone = self.ledger.tokens_alone(loaded.kv_bytes_per_token)
         found: dict[int, int] = {}
         self._memory_is_the_limit = False
-        for factor, window in windows(loaded, yarn_factor, context_tokens).items():
+        for factor, window in windows(self._loaded, yarn_factor, context_tokens).items():
+            alone = self.ledger.tokens_alone(self._forecast_bytes(factor))
             if alone is not None and alone <= window:
                 self._memory_is_the_limit = alone < window
-                found[alone] = factor
+                if alone > max(found, default=alone - 1):
+                    found[alone] = factor
                 break
             found[window] = factor
         if max(found) < min(LEAST_TOKENS, context_tokens or LEAST_TOKENS):
@@ -138,6 +145,11 @@ class Pools:
     def native_context_tokens(self) -> int:
         """How many it may have to run in the model as it is."""
         return min(self._factors)
+
+    @property
+    def long_kv_bits(self) -> int | None:
+        """In how many bits the caches of long contexts are kept; None: as computed, or no such."""
+        return self._packing.bits if self._packing and len(self._factors) > 1 else None
 
     @property
     def idle(self) -> bool:
@@ -211,7 +223,7 @@ class Pools:
         return None if stored == told else stored
 
     def _reading_bytes(self) -> int:
-        return self.recall.ahead.tokens_held * self._loaded.kv_bytes_per_token
+        return self.recall.ahead.bytes_held
 
     def cancel(self, cancel: Cancel) -> list[RowEvent]:
         """End a row with what it has; nothing happens if it already ended."""
@@ -300,11 +312,20 @@ class Pools:
             chunk = min(limits.prefill_tokens_idle, _LONG_CHUNK_TOKENS)
             limits = replace(limits, prefill_tokens_idle=chunk)
         return Generation(
-            replace(stretch(self._loaded, factor), context_tokens=window),
+            replace(stretch(self._loaded, factor, self._packing), context_tokens=window),
             limits,
             maker=self._maker.within(window),
-            space=Space(self.ledger, self._loaded.kv_bytes_per_token, self._spill, self._counts),
+            space=Space(self.ledger, self._forecast_bytes(factor), self._spill, self._counts),
         )
+
+    def _forecast_bytes(self, factor: int) -> int:
+        """Return what a token takes where the context is stretched so much."""
+        plain = self._loaded.kv_bytes_per_token
+        if factor == 1 or self._packing is None:
+            return plain
+        # While a prompt is read, one layer at a time is unpacked.
+        unpacked = -(-plain // int(self._loaded.config["num_hidden_layers"]))
+        return self._packing.packed_bytes(plain, self._loaded.bytes_per_value) + unpacked
 
 
 def _both(one: Step, other: Step) -> Step:

@@ -137,11 +137,13 @@ def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[P
         memory_bytes=options.memory_bytes,
         spill_dir=Path(options.spill_dir) if options.spill_dir else None,
         disk=disk,
+        long_kv_bits=options.long_kv_bits,
     )
     info = replace(
         models.describe(loaded, rows=options.rows, blas=report.name),
         context_tokens=pools.context_tokens,
         native_context_tokens=pools.native_context_tokens,
+        long_kv_bits=pools.long_kv_bits,
         memory_bytes=pools.memory_bytes,
     )
     return pools, Ready(info, time.monotonic() - begun)

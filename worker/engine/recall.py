@@ -1,7 +1,8 @@
 """What is known of prompts beyond a batch's own caches: what is read ahead, what is on disk.
 
 For the engine's thread, but `look_up`, which the thread calls that prepares rows. Only the caches
-of the model as it is go to disk: those of stretched ones are of rare use and great length.
+of the model as it is go to disk: those of stretched ones are of rare use and great length, and may
+be packed.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ class Recall:
         place: Returns the batch that so many tokens run in.
         native: The batch of the model as it is.
         disk: Where its caches survive a restart.
-        bytes_per_token: What a token takes in a cache.
         most_tokens: How long a prompt may be.
 
     """
@@ -41,7 +41,6 @@ class Recall:
         native: Generation,
         disk: Disk | None,
         *,
-        bytes_per_token: int,
         most_tokens: int,
     ) -> None:
         self._beginning = beginning
@@ -49,9 +48,7 @@ class Recall:
         self._native = native
         self._disk = disk
         self._most_tokens = most_tokens
-        self.ahead = ReadingAhead(
-            self._plan, self._has_read, bytes_per_token=bytes_per_token, most_tokens=most_tokens
-        )
+        self.ahead = ReadingAhead(self._plan, self._has_read, most_tokens=most_tokens)
 
     @property
     def disk_bytes(self) -> int:
@@ -86,7 +83,7 @@ class Recall:
         loaded = None
         if pool is self._native:
             loaded = self._from_disk(ahead.owner, tokens, pool.caches)
-        return Wish(ahead, tokens, pool.model, pool.caches, loaded)
+        return Wish(ahead, tokens, pool.model, pool.caches, pool.bytes_per_token, loaded)
 
     def _has_read(self, wish: Wish) -> None:
         """Let what was read ahead survive a restart, where it is worth that."""

@@ -69,10 +69,15 @@ class Space:
         self._chunk_tokens = chunk_tokens
         self.ledger.pools.append(self)
 
-    @property
-    def slack_tokens(self) -> int:
-        """What reading several prompts at once may pad beyond the longest of them."""
-        return self._chunk_tokens if len(self._prefilling) > 1 else 0
+    def slack_tokens(self, entering: int | None = None) -> int:
+        """Return what reading several prompts at once may pad beyond the longest row.
+
+        The longest may be at its end while another still reads: a chunk, if it has as much.
+        """
+        lengths = [length_of(self.rows[name]) for name in self._prefilling]
+        if entering is not None:
+            lengths.append(entering)
+        return min(self._chunk_tokens, max(lengths)) if len(lengths) > 1 else 0
 
     def admit(self, row: Row) -> bool:
         """Reserve memory for a row; False where there is none now."""

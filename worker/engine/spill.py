@@ -13,6 +13,9 @@ from uuid import uuid4
 import mlx.core as mx
 from mlx_lm.models.cache import KVCache
 
+from worker.engine.caches import can_be_kept
+from worker.engine.quantized import Packing, QuantizedKV, flat, regrouped
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -37,7 +40,7 @@ class Spill:
 
     def can_take(self, cache: list[Any]) -> bool:
         """Tell whether a cache can be written and read again."""
-        return self._folder is not None and all(type(layer) is KVCache for layer in cache)
+        return self._folder is not None and can_be_kept(cache)
 
     def write(self, cache: list[Any]) -> Path:
         """Write a cache, a layer each, and return where it is.
@@ -50,12 +53,12 @@ class Spill:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / f"{uuid4().hex}.safetensors"
         arrays = {}
-        for number, layer in enumerate(cache):
+        for number, layer in enumerate(flat(cache)):
             arrays[f"{number}.keys"], arrays[f"{number}.values"] = layer.keys_and_values()
         # Made first, so that it is never anybody's to read.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _ONLY_OURS))
         try:
-            mx.save_safetensors(str(path), arrays)
+            mx.save_safetensors(str(path), arrays, _metadata(cache))
         except RuntimeError as error:
             path.unlink()
             raise OSError(str(error)) from error
@@ -71,8 +74,7 @@ class Spill:
 
         """
         try:
-            arrays = mx.load(str(path))
-            assert isinstance(arrays, dict)
+            arrays, metadata = _load(path)
             # Before the file is gone: it is read when it is evaluated.
             mx.eval(arrays)
         except RuntimeError as error:
@@ -85,7 +87,7 @@ class Spill:
             layer.keys, layer.values = arrays[f"{number}.keys"], arrays[f"{number}.values"]
             layer.offset = layer.keys.shape[2]
             cache.append(layer)
-        return cache
+        return regrouped(cache, _packing(metadata))
 
     def remove(self, path: Path) -> None:
         """Remove a file that nobody needs any more."""
@@ -96,6 +98,26 @@ class Spill:
         """Leave nothing behind."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _load(path: Path) -> tuple[dict[str, mx.array], dict[str, str]]:
+    found: Any = mx.load(str(path), return_metadata=True)
+    arrays, metadata = found
+    return arrays, metadata
+
+
+def _metadata(cache: list[Any]) -> dict[str, str]:
+    """Return how a cache is packed, as a file says it."""
+    if not isinstance(cache[0], QuantizedKV):
+        return {}
+    packing = cache[0].packing
+    return {"bits": str(packing.bits), "group_size": str(packing.group_size)}
+
+
+def _packing(metadata: dict[str, str]) -> Packing | None:
+    if "bits" not in metadata:
+        return None
+    return Packing(int(metadata["bits"]), int(metadata["group_size"]))
 
 
 def _remove_left_behind(folder: Path) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from worker.engine.models import LoadedModel
+    from worker.engine.quantized import Packing
 
 FACTORS = (1, 2, 4)
 
@@ -50,8 +51,15 @@ def windows(loaded: LoadedModel, most: int | None, limit: int | None) -> dict[in
     return found
 
 
-def stretch(loaded: LoadedModel, factor: int) -> LoadedModel:
-    """Return the model with its context stretched by a factor; no weight is copied."""
+def stretch(loaded: LoadedModel, factor: int, packing: Packing | None = None) -> LoadedModel:
+    """Return the model with its context stretched by a factor; no weight is copied.
+
+    Args:
+        loaded: As it came.
+        factor: By how much; 1 is the model as it came, whose caches are never packed.
+        packing: How the caches are packed; None: they are as computed.
+
+    """
     if factor == 1:
         return loaded
     config = {**loaded.config, **stretched(loaded.config, factor)}
@@ -67,13 +75,19 @@ def stretch(loaded: LoadedModel, factor: int) -> LoadedModel:
                     scaling_config=config["rope_scaling"],
                     max_position_embeddings=config["max_position_embeddings"],
                 )
+    token_bytes, kind = loaded.kv_bytes_per_token, f"yarn{factor}"
+    if packing is not None:
+        token_bytes = packing.packed_bytes(token_bytes, loaded.bytes_per_value)
+        kind += f"-kv{packing.bits}"
     return replace(
         loaded,
         model=model,
         config=config,
         context_tokens=config["max_position_embeddings"],
         # Its caches are good for nothing else.
-        fingerprint=f"{loaded.fingerprint}-yarn{factor}",
+        fingerprint=f"{loaded.fingerprint}-{kind}",
+        kv_bytes_per_token=token_bytes,
+        packing=packing,
     )
 
 

@@ -128,6 +128,7 @@ def _model(model: ModelInfo) -> dict[str, Any]:
         "thinking": model.thinking,
         "context_tokens": model.context_tokens,
         "native_context_tokens": model.native_context_tokens,
+        "long_kv_bits": model.long_kv_bits,
         "memory_bytes": model.memory_bytes,
         "parameters": model.parameters,
         "weights_bytes": model.weights_bytes,
