@@ -4,8 +4,8 @@ import stat
 
 import mlx.core as mx
 import pytest
-from test_generation import GREEDY
-from test_long_context import Runner, maker_of
+from test_generation import GREEDY, maker_of
+from test_long_context import Runner
 
 from worker.engine import cache_files
 from worker.engine.caches import arrays_of, dtype_of

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from test_generation import maker_of
 
 from worker.domain.messages import Kind, Mode, Sampling
 from worker.engine import adapter
@@ -39,7 +40,7 @@ def embedded(embedded_path):
 
 @pytest.fixture(scope="module")
 def generation(embedded):
-    return Generation(embedded, Limits())
+    return Generation(embedded, Limits(), maker=maker_of(embedded))
 
 
 def ask(generation, text, mode=Mode.NO_THINK, *, system=None, **fields):

@@ -8,9 +8,19 @@ from msgspec.structs import replace
 from worker.domain.errors import BadRequest, BadSchema, ContextTooLong
 from worker.domain.messages import Kind, Mode, Sampling
 from worker.engine.generation import Generation, Limits
+from worker.engine.making import RowMaker
 from worker.engine.models import load
 from worker.engine.pipe import Cancel, Done, State, Submit, Text
 from worker.engine.text import is_looping
+
+MAKERS = {}
+"""One for each model: what grammars need of a vocabulary takes seconds."""
+
+
+def maker_of(loaded):
+    if loaded.fingerprint not in MAKERS:
+        MAKERS[loaded.fingerprint] = RowMaker(loaded)
+    return MAKERS[loaded.fingerprint]
 
 
 class Runner:
@@ -18,7 +28,7 @@ class Runner:
 
     def __init__(self, loaded, **limits):
         self.loaded = loaded
-        self.generation = Generation(loaded, Limits(**limits))
+        self.generation = Generation(loaded, Limits(**limits), maker=maker_of(loaded))
 
     def submit(self, row, prompt="Tell me about cats.", mode=Mode.NO_THINK, **fields):
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt

@@ -2,12 +2,11 @@
 
 import pytest
 from mlx_lm import generate
-from test_generation import Said
+from test_generation import Said, maker_of
 
 from worker.domain.errors import ContextTooLong
 from worker.domain.messages import Mode, Sampling
 from worker.engine.generation import Limits
-from worker.engine.making import RowMaker
 from worker.engine.models import load
 from worker.engine.pipe import Cancel, Submit
 from worker.engine.pools import Pools
@@ -17,16 +16,6 @@ ANSWER = Sampling(temperature=0.0, max_tokens=12)
 SHORT = "Tell me about cats."
 LONG = "word " * 600
 LONGER = "word " * 1200
-
-
-MAKERS = {}
-"""One for each model: what grammars need of a vocabulary takes seconds."""
-
-
-def maker_of(loaded):
-    if loaded.fingerprint not in MAKERS:
-        MAKERS[loaded.fingerprint] = RowMaker(loaded)
-    return MAKERS[loaded.fingerprint]
 
 
 class Runner:
