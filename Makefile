@@ -22,8 +22,10 @@ demo: $(ready) ## A broker, a daemon, a model and real requests; ends by itself
 run: $(ready) ## The daemon with a broker and a model of its own, until Ctrl-C
 	@$(thinkq) run --embedded
 
+# Two files at a time, and one thread each for the BLAS: its threads wait by spinning, and two
+# models that wait for each other so take ten times as long.
 test: $(ready) ## All tests but the long ones; ARGS="-k words" goes to pytest
-	$(python) -m pytest -m 'not soak' --cov=worker $(ARGS)
+	OPENBLAS_NUM_THREADS=1 $(python) -m pytest -n 2 --dist loadfile -m 'not soak' --cov=worker $(ARGS)
 
 check: $(ready) ## Lint, types, known weaknesses of packages, tests
 	$(python) -m ruff check .
