@@ -40,20 +40,24 @@ class _Fuse:
     def __init__(self) -> None:
         self.point: CrashPoint | None = None
         self.left = 0
+        self.burns = False
+        """Whether a request has come: what is committed before is in no request's way."""
 
 
 _fuse = _Fuse()
 
 
 def arm(point: CrashPoint, time: int = 1) -> None:
-    """Have this process kill itself when it reaches a point for the n-th time."""
+    """Have this process kill itself when it reaches a point for the n-th time after a request."""
     _fuse.point = point
     _fuse.left = time
 
 
 def reach(point: CrashPoint) -> None:
     """Die here if this is the point that was armed."""
-    if _fuse.point is point:
+    if point is CrashPoint.RECEIVED:
+        _fuse.burns = True
+    if _fuse.point is point and _fuse.burns:
         _fuse.left -= 1
         if _fuse.left == 0:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -18,9 +18,10 @@ MAKERS = {}
 
 
 def maker_of(loaded):
-    if loaded.fingerprint not in MAKERS:
-        MAKERS[loaded.fingerprint] = RowMaker(loaded)
-    return MAKERS[loaded.fingerprint]
+    key = (loaded.fingerprint, loaded.context_tokens, loaded.profile)
+    if key not in MAKERS:
+        MAKERS[key] = RowMaker(loaded)
+    return MAKERS[key]
 
 
 class Runner:

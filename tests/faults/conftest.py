@@ -8,8 +8,8 @@ from small_disk import Disk
 
 @pytest.fixture
 def disk(tmp_path):
-    """A disk of sixteen megabytes."""
-    made = Disk(tmp_path / "disk", "16m")
+    """A disk of 64 megabytes: room for all that a test sends before it is refused, twice."""
+    made = Disk(tmp_path / "disk", "64m")
     yield made
     made.close()
 

@@ -228,8 +228,10 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
         loop.add_signal_handler(signal.SIGHUP, self._look_again)
+        # What comes in from now on is no other life's.
+        earlier = self._journal.left_over()
         if self._group is None:
-            self._resume()
+            self._resume(earlier)
         if self._access.counts_tokens:
             self._access.restore(self._journal.tokens_spent(DAY_S))
         self._engines.start()
@@ -239,7 +241,9 @@ class Daemon:
             asyncio.create_task(self._expire_records(), name="expire"),
         ]
         if self._group is not None:
-            resuming = asyncio.create_task(self._resume_in_group(self._group), name="resume")
+            resuming = asyncio.create_task(
+                self._resume_in_group(self._group, earlier), name="resume"
+            )
             self._tasks.append(resuming)
         if self._jobs.idle_work is not None:
             tries = asyncio.create_task(self._jobs.idle_work.run(), name="counterfactuals")
@@ -263,14 +267,18 @@ class Daemon:
         self._why = why
         self._stop.set()
 
-    async def _resume_in_group(self, group: Group) -> None:
-        await group.release_lost(self._journal)
-        self._resume()
+    async def _resume_in_group(self, group: Group, earlier: set[tuple[str, bytes]]) -> None:
+        await group.release_lost(self._journal, earlier)
+        self._resume(earlier)
 
-    def _resume(self) -> None:
+    def _resume(self, earlier: set[tuple[str, bytes]]) -> None:
         """Take up what an earlier life of this worker accepted and did not finish."""
         now, now_s = time.monotonic(), time.time()
-        backlog = self._journal.backlog()
+        backlog = [
+            entry
+            for entry in self._journal.backlog()
+            if (entry.request.client, entry.request.key) in earlier
+        ]
         for entry in backlog:
             if self._jobs.find(entry.request.client, entry.request.key) is not None:
                 continue
@@ -283,7 +291,11 @@ class Daemon:
                 tail=entry.tail,
                 size_bytes=entry.size_bytes,
             )
-        undelivered = self._journal.undelivered()
+        undelivered = [
+            record
+            for record in self._journal.undelivered()
+            if (record.client, record.key) in earlier
+        ]
         for record in undelivered:
             self._delivery.reply(record.client, record.key, record.reply, record.routes)
         if backlog or undelivered:

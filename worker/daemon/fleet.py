@@ -61,6 +61,7 @@ class Group:
         self._clock = clock
         self._claim_s = int(claim_s)
         self._known = asyncio.Event()
+        self._patience: asyncio.TimerHandle | None = None
 
     def hear(self, incoming: Incoming) -> bool:
         """Take a message of the group; False if it is none of its talk."""
@@ -79,7 +80,19 @@ class Group:
 
     def ask_for_all(self) -> None:
         """Send a message to ourselves: what was retained has come when it comes back."""
+        self._known.clear()
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = asyncio.get_running_loop().call_later(KNOWN_WITHIN_S, self._known.set)
         self._publish(Outgoing(topic=self._topics.echo(), payload=b""))
+
+    async def until_known(self) -> None:
+        """Wait until it is known what others hold, or for as long as that may take.
+
+        A broker delivers what we did not acknowledge before it tells us of claims: another worker
+        may have answered that while we were away.
+        """
+        await self._known.wait()
 
     def place(self, request: Request, load: int) -> str | None:
         """Return which other worker should have a request; None: this one."""
@@ -89,22 +102,24 @@ class Group:
         """Return a worker with less to do than that, or None."""
         return self._fleet.lighter(than)
 
-    async def release_lost(self, journal: Journal) -> None:
+    async def release_lost(self, journal: Journal, earlier: set[tuple[str, bytes]]) -> None:
         """Let go of what others have taken over while we were away, once that is known.
 
         Without a broker it is not waited for longer than a while: what was accepted runs then,
         whatever others may have done.
+
+        Args:
+            journal: Has what we held.
+            earlier: Client and key of what is an earlier life's in it.
+
         """
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._known.wait(), KNOWN_WITHIN_S)
-        waiting = [
-            (entry.request.client, entry.request.id, entry.request.key)
-            for entry in journal.backlog()
-        ]
+        held = [(one.request.client, one.request.id, one.request.key) for one in journal.backlog()]
         # What we answered and did not publish is another's too: its client has that answer.
-        answered = [(one.client, one.reply.id, one.key) for one in journal.undelivered()]
-        for client, request_id, key in waiting + answered:
-            if self._fleet.lost(("request", client, request_id)):
+        held += [(one.client, one.reply.id, one.key) for one in journal.undelivered()]
+        for client, request_id, key in held:
+            if (client, key) in earlier and self._fleet.lost(("request", client, request_id)):
                 _log.info("taken_over", id=request_id, client=client)
                 await journal.release(client, key)
 

@@ -187,6 +187,7 @@ class Intake:
         group = self._group
         if group is None:
             return False
+        await group.until_known()
         if self._jobs.draining:
             to = group.lighter(ANY_LOAD)
         else:

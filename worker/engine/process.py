@@ -175,6 +175,9 @@ def _prepared(generation: Pools, submit: Submit) -> Row | Failed:
             f"messages: the model's chat template refuses them: {error}", field="messages"
         )
         return _failed(submit.row, refusal)
+    except MemoryError:
+        # There is none for others either: a new engine has some, and tries again.
+        os._exit(1)
     except Exception as error:  # noqa: BLE001 - it would end the thread, and with it all reading
         # Its words may be a client's, so they are told to nobody.
         kind = type(error).__name__

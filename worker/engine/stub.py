@@ -20,6 +20,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -209,11 +210,22 @@ def main(arguments: list[str]) -> int:
         blas="none",
     )
     connection.sendall(frame(Ready(info, time.monotonic() - began)))
+    with suppress(BrokenPipeError, ConnectionResetError):
+        _run(connection, inbox, info.context_tokens)
+    # The daemon is gone, and nobody needs to hear of that.
+    return 0
+
+
+def _run(
+    connection: socket.socket,
+    inbox: queue.SimpleQueue[Submit | Cancel | Conclude | Park | Resume],
+    context_tokens: int,
+) -> None:
     rows: dict[int, _Row] = {}
     parked: dict[int, _Row] = {}
     while True:
         while not rows or not inbox.empty():
-            step = _deal_with(inbox.get(), rows, parked, info.context_tokens)
+            step = _deal_with(inbox.get(), rows, parked, context_tokens)
             if step is not None:
                 connection.sendall(frame(step))
         connection.sendall(frame(_step(rows)))
@@ -283,13 +295,13 @@ def _read(
     connection: socket.socket,
     inbox: queue.SimpleQueue[Submit | Cancel | Conclude | Park | Resume],
 ) -> None:
-    while (body := read_frame(connection)) is not None:
-        message = decode_to_engine(body)
-        if isinstance(message, Shutdown):
-            break
-        if isinstance(message, Forget | Ahead):
-            continue
-        inbox.put(message)
+    with suppress(ConnectionResetError):
+        while (body := read_frame(connection)) is not None:
+            message = decode_to_engine(body)
+            if isinstance(message, Shutdown):
+                break
+            if not isinstance(message, Forget | Ahead):
+                inbox.put(message)
     os._exit(0)
 
 

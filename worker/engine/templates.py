@@ -77,6 +77,9 @@ def render(template: Callable[[], str], *, given: Any) -> str:
             text = template()
     except TemplateError:
         raise
+    except MemoryError:
+        # Not the template's fault alone: the engine is replaced, as wherever there is none left.
+        raise
     except _Overtime:
         raise EngineFailed(f"the model's chat template takes longer than {LONGEST_S:g} s") from None
     except Exception as error:
@@ -106,7 +109,10 @@ def _time_limit(longest_s: float) -> Iterator[None]:
 
     timer = threading.Timer(longest_s, stop)
     timer.daemon = True
-    timer.start()
+    try:
+        timer.start()
+    except RuntimeError as error:
+        raise MemoryError(str(error)) from error
     try:
         yield
     finally:
