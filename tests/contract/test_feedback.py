@@ -1,5 +1,6 @@
 """Feedback on the mode: kept, learned from when an operator says so, undone, and forgotten."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -63,6 +64,21 @@ def router(daemon, *arguments):
     return done.returncode, done.stdout
 
 
+def routed(daemon, text):
+    """Return what `thinkq route` says that the daemon would do."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "worker.cli", "route", "--jsonl"),
+            *("--config", daemon.folder / "thinkq.toml"),
+        ],
+        input=json.dumps({"text": text}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
 def test_a_verdict_is_confirmed(foreman):
     body = judge(foreman, 1, "need_not_have")
     assert (body["op"], body["verdict"]) == ("feedback", "need_not_have")
@@ -100,6 +116,7 @@ def test_what_users_say_is_learned_when_an_operator_agrees_and_can_be_undone(for
     for line in range(12):
         judge(foreman, line, "should_have_thought")
     assert mode() == "no_think"
+    assert routed(taught, QUESTION.format("nine"))["mode"] == "no_think"
     assert "Nothing was changed" in router(taught, "tune")[1]
     assert router(taught, "show") == (0, "The router is as it ships.\n")
 
@@ -107,6 +124,7 @@ def test_what_users_say_is_learned_when_an_operator_agrees_and_can_be_undone(for
     wait_in_log(taught, "router_tuned")
     assert mode() == "think"
     assert "palletizer" in router(taught, "show")[1]
+    assert routed(taught, QUESTION.format("nine"))["mode"] == "think"
 
     assert "as it ships" in router(taught, "undo")[1]
     taught.stop()
