@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HEAD_CHARS = 280
 TAIL_CHARS = 160
-"""The window: as much as 2,000 characters of any language can be read of in 100 microseconds."""
+"""The window: what can be read of a long text in some hundred microseconds."""
 
 UNSPACED_CHARS = 150
 """Of a text without blanks, each gram is a look-up, so less of it is read, half from each end."""
