@@ -132,6 +132,17 @@ def test_what_users_say_is_learned_when_an_operator_agrees_and_can_be_undone(for
     assert mode() == "no_think"
 
 
+def test_tuning_shows_before_and_after_on_what_ships_and_on_the_sites_own(foreman, taught):
+    for line in range(12):
+        judge(foreman, line, "should_have_thought")
+    status, said = router(taught, "tune")
+    assert status == 0
+    rows = {line[:26].rstrip(" ()0123456789"): line for line in said.splitlines()}
+    for name in ("what ships", "this site's own"):
+        assert rows[name].count("→") == 4
+    assert router(taught, "show") == (0, "The router is as it ships.\n")
+
+
 def test_words_that_only_the_forgotten_have_said_leave_what_was_learned(client_of, taught):
     wire, other = client_of(taught), client_of(taught)
     for line in range(12):
