@@ -60,10 +60,8 @@ def _needed(expression: Any, rules: Mapping[str, Any], depth: int = 0) -> set[st
     if isinstance(expression, ListReference):
         return {expression.list_name}
     if isinstance(expression, RuleReference):
-        rule = rules.get(expression.rule_name)
-        return set() if rule is None or depth > DEEPEST else _needed(
-            rule.expression, rules, depth + 1
-        )  # fmt: skip
+        rule = None if depth > DEEPEST else rules.get(expression.rule_name)
+        return set() if rule is None else _needed(rule.expression, rules, depth + 1)
     if not isinstance(expression, Group):
         return set()
     parts = [_needed(item, rules, depth + 1) for item in expression.items]
