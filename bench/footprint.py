@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -25,7 +26,16 @@ sys.path.insert(0, str(ROOT / "tests"))
 from rig import Daemon, Mosquitto  # noqa: E402 - the tests' rig is not installed
 
 LINES = 20_000
-ROOMS = ("kitchen", "bedroom", "hall", "cellar", "garage", "office", "attic", "bathroom")
+LONG_CHARACTERS, LONG_TEXTS, TRIES = 2_000, 100, 9
+PROMPTS = ROOT / "bench" / "router" / "data" / "collected.jsonl"
+ROOMS = {
+    "en": ("kitchen", "bedroom", "hall", "cellar", "garage", "office", "attic", "bathroom"),
+    "de": ("Küche", "Schlafzimmer", "Flur", "Keller", "Garage", "Büro", "Dachboden", "Bad"),
+}
+DEVICES = {
+    "en": {" light": "light", " fan": "fan", " cover": "cover"},
+    "de": {"licht": "light", "ventilator": "fan", "rollo": "cover"},
+}
 SENTENCES = {
     "en": (
         "turn on the {room} light",
@@ -36,11 +46,11 @@ SENTENCES = {
         "why is the {room} so cold in the morning",
     ),
     "de": (
-        "schalte {room} light ein",
-        "stelle {room} light auf {n} prozent",
-        "wie warm ist es in {room}",
-        "stelle einen timer auf {n} minuten",
-        "warum ist es in {room} so kalt",
+        "schalte das {room}licht ein",
+        "mach das Licht in der {room} aus",
+        "wie warm ist es in der {room}",
+        "fahre das {room}rollo hoch",
+        "warum ist es in der {room} so kalt",
     ),
 }
 
@@ -98,27 +108,73 @@ def command() -> None:
     print(f"thinkq route --jsonl          {LINES / (time.perf_counter() - begun):8.0f} lines/s")
 
 
+def decisions() -> None:
+    """Print how long the router takes over 2,000 characters: prompts in a row, prose, a program.
+
+    Each text is judged several times and its best counts, as others may use the machine.
+    """
+    from worker.router.judge import Question, load_router
+
+    router = load_router()
+    for name, texts in long_texts().items():
+        times = [math.inf] * len(texts)
+        for _ in range(TRIES):
+            for at, text in enumerate(texts):
+                begun = time.perf_counter()
+                router.judge(Question(text=text))
+                times[at] = min(times[at], time.perf_counter() - begun)
+        times.sort()
+        middle, late = times[len(times) // 2], times[len(times) * 99 // 100]
+        print(
+            f"a decision, {name:<17} {middle * 1e6:8.0f} µs (p50), {late * 1e6:.0f} (p99) "
+            f"for {LONG_CHARACTERS:,} characters"
+        )
+
+
+def long_texts() -> dict[str, list[str]]:
+    """Return texts of 2,000 characters, no two alike, by what they are."""
+    prompts = [json.loads(line) for line in PROMPTS.read_text("utf-8").splitlines()]
+    prose = [path.read_text("utf-8") for path in sorted((ROOT / "docs").rglob("*.md"))]
+    program = [path.read_text("utf-8") for path in sorted((ROOT / "worker").rglob("*.py"))]
+    kinds = {
+        "English prompts": " ".join(one["text"] for one in prompts if one["lang"] == "en"),
+        "Chinese prompts": "".join(one["text"] for one in prompts if one["lang"] == "zh"),
+        "a page to read": "\n".join(prose),
+        "a program": "\n".join(program),
+    }
+    wishes = {"a page to read": "What follows from this? ", "a program": "Why does this fail?\n"}
+    texts = {}
+    for name, whole in kinds.items():
+        wish = wishes.get(name, "")
+        size = LONG_CHARACTERS - len(wish)
+        whole_ones = range(0, len(whole) - size + 1, size)
+        texts[name] = [wish + whole[at : at + size] for at in whole_ones][:LONG_TEXTS]
+    return texts
+
+
 def intents() -> None:
     """Print how long it takes to recognize a command without a model, or to see that it is none."""
     from worker.router.intents import Home, Recognizer
 
-    home = Home(
-        devices={f"{room} {kind}": kind for room in ROOMS for kind in ("light", "fan", "cover")},
-        areas=ROOMS,
-    )
     for language, texts in SENTENCES.items():
-        recognizer = Recognizer(language, home)
-        times, certain = [], 0
-        for n in range(400):
-            text = texts[n % len(texts)].format(room=ROOMS[n % len(ROOMS)], n=n % 90 + 10)
-            begun = time.perf_counter()
-            certain += recognizer.recognize(text) is not None
-            times.append(time.perf_counter() - begun)
-        times.sort()
-        print(
-            f"intents, {language}: {certain / 4:.0f} % certain; "
-            f"p50 {times[200] * 1000:.2f} ms, p99 {times[396] * 1000:.2f} ms"
-        )
+        rooms = ROOMS[language]
+        devices = {
+            f"{room}{kind}": domain for room in rooms for kind, domain in DEVICES[language].items()
+        }
+        recognizer = Recognizer(language, Home(devices=devices, areas=rooms))
+        times: dict[bool, list[float]] = {True: [], False: []}
+        for n, room in enumerate(rooms * 5):
+            text = texts[n % len(texts)].format(room=room, n=n % 90 + 10)
+            best = math.inf
+            for _ in range(TRIES):
+                begun = time.perf_counter()
+                found = recognizer.recognize(text)
+                best = min(best, time.perf_counter() - begun)
+            times[found is not None].append(best * 1000)
+        for certain, some in times.items():
+            name = f"{'a command' if certain else 'none of them'}, {language}"
+            middle, longest = statistics.median(some), max(some)
+            print(f"{name:<29} {middle:8.1f} ms (p50), {longest:.1f} (longest of {len(some)})")
 
 
 if __name__ == "__main__":
@@ -127,5 +183,6 @@ if __name__ == "__main__":
     parser.add_argument("--model", default="embedded", choices=["embedded", "stub"])
     arguments = parser.parse_args()
     command()
+    decisions()
     intents()
     idle(arguments.seconds, arguments.model)

@@ -16,7 +16,7 @@ import ssl
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
 
 import msgspec
 import structlog
@@ -221,6 +221,14 @@ class Client:
         """Ask for a request to be stopped; its final reply says how far it came."""
         topic = _join(self._root, "control", self._name)
         self._publish(topic, {"op": "cancel", "id": request_id}, request_id)
+
+    def feedback(
+        self, request_id: str, verdict: Literal["good", "should_have_thought", "need_not_have"]
+    ) -> None:
+        """Say of an answer whether its mode was right: an example for `thinkq router tune`."""
+        topic = _join(self._root, "control", self._name)
+        said = {"op": "feedback", "id": request_id, "verdict": verdict}
+        self._publish(topic, said, uuid.uuid4().hex)
 
     def prewarm(self, prompt: Prompt | None = None, **fields: Any) -> None:
         """Have the worker read what a request will begin with, while it has time.

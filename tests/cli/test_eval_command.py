@@ -83,3 +83,8 @@ def test_a_score_that_is_too_sure_is_off_by_the_difference():
 def test_what_was_missed_and_what_was_wasted_are_told_apart():
     found = figures(judged((True, 0.9), (True, 0.1), (False, 0.1), (False, 0.9), (False, 0.2)))
     assert (found.recall, found.wasted) == (0.5, pytest.approx(1 / 3))
+
+
+def test_the_tasks_of_everyday_are_judged_by_their_name(thinkq):
+    done = thinkq("eval", "router", "--data", "everyday", "--json")
+    assert json.loads(done.stdout)["figures"]["all"]["prompts"] == 336

@@ -80,3 +80,15 @@ def test_a_model_that_is_not_there_is_said_so(thinkq, tasks):
     done = thinkq("eval", "end-to-end", "--model", "no/such", "--tasks", tasks)
     assert done.returncode == 4
     assert "thinkq models pull no/such" in done.stderr
+
+
+def test_the_tasks_that_ship_are_called_by_their_names(thinkq):
+    done = run(thinkq, "everyday", "--modes", "never", "--limit", "14", "--json")
+    categories = {row["category"] for row in json.loads(done.stdout)}
+    assert {"all", "command", "planning", "translation"} <= categories
+
+
+def test_a_file_of_tasks_that_is_not_there_is_refused(thinkq):
+    done = run(thinkq, "everynight")
+    assert done.returncode == 2
+    assert "everynight" in done.stderr

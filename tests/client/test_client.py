@@ -167,6 +167,13 @@ def test_the_client_needs_neither_daemon_nor_transport():
         assert f"worker.{room}" not in done.stdout
 
 
+def test_feedback_says_of_an_answer_whether_its_mode_was_right(client, scripted):
+    client.feedback("lamp", "should_have_thought")
+    topic, body = scripted.controls.get(timeout=10)
+    assert topic == f"{scripted.root}/control/kitchen"
+    assert body == {"op": "feedback", "id": "lamp", "verdict": "should_have_thought"}
+
+
 def test_a_prewarm_says_what_is_known_and_waits_for_nothing(client, scripted):
     client.prewarm("Turn on the", session="talk")
     topic, body = scripted.controls.get(timeout=10)

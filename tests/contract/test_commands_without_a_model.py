@@ -56,3 +56,16 @@ def test_the_session_remembers_it(voice):
 def test_the_same_id_twice_gets_the_same_reply(voice):
     asked = {"id": "lamp", "prompt": "Turn on the ceiling light."}
     assert answer(voice, asked) == answer(voice, asked)
+
+
+def test_a_command_needs_no_model_whatever_mode_the_session_remembers(voice):
+    answer(voice, {"prompt": "hello /think", "session": "thoughtful"})
+    command = answer(voice, {"prompt": "Turn on the ceiling light.", "session": "thoughtful"})
+    assert command["route"]["decided_by"] == "intent"
+    after = answer(voice, {"prompt": "hello", "session": "thoughtful"})
+    assert (after["mode"], after["route"]["decided_by"]) == ("think", "session")
+
+
+def test_where_nothing_is_configured_a_command_goes_to_the_model(client):
+    reply = answer(client, "Turn on the ceiling light.")
+    assert reply["route"]["decided_by"] != "intent"

@@ -1,11 +1,14 @@
 """Checkable tasks: how answers are compared, and that those which ship are sound."""
 
+import json
+
 import pytest
 
+from bench.router.tasks import everyday
 from worker.domain.messages import Message
 from worker.evaluation import lines
 from worker.evaluation.lines import LinesError
-from worker.evaluation.tasks import SHIPPED, Task, is_right
+from worker.evaluation.tasks import EVERYDAY, SHIPPED, Task, is_right
 
 
 def task(check, answer, **fields):
@@ -84,3 +87,48 @@ def test_the_tasks_that_ship_are_many_and_no_two_ask_the_same():
     assert len(tasks) >= 400
     assert len(asked) == len(tasks)
     assert {one.category for one in tasks} >= {"arithmetic", "units", "times", "machines", "home"}
+
+
+def test_the_tasks_of_everyday_are_those_that_their_command_writes():
+    assert lines.read(EVERYDAY, Task) == list(everyday())
+
+
+def test_half_of_the_tasks_of_everyday_are_to_be_worked_out():
+    labels = [one.label for one in lines.read(EVERYDAY, Task)]
+    assert labels.count("think") == labels.count("no_think") == len(labels) // 2
+    assert len(labels) >= 300
+
+
+def test_the_tasks_of_everyday_cover_what_the_router_tells_apart():
+    assert {one.category for one in lines.read(EVERYDAY, Task)} == {
+        "command", "lookup", "state", "extraction", "sentiment", "rewriting", "translation",
+        "summary", "maths", "code", "logic", "planning", "diagnosis", "analytics",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [SHIPPED, EVERYDAY], ids=lambda path: path.stem)
+def test_each_answer_that_ships_passes_its_own_check_and_nothing_said_does_not(path):
+    for one in lines.read(path, Task):
+        calls = json.loads(one.answer) if one.check == "tools" else []
+        assert is_right(one, one.answer, calls), one.id
+        assert not is_right(one, ""), one.id
+
+
+@pytest.mark.parametrize("path", [SHIPPED, EVERYDAY], ids=lambda path: path.stem)
+def test_another_answer_to_a_choice_that_ships_is_wrong(path):
+    for one in lines.read(path, Task):
+        others = set(one.choices) - {word.strip() for word in one.answer.split(",")}
+        assert not [other for other in others if is_right(one, other)], one.id
+
+
+def test_no_two_tasks_that_ship_have_one_name_or_one_question():
+    tasks = lines.read(SHIPPED, Task) + lines.read(EVERYDAY, Task)
+    assert len({one.id for one in tasks}) == len(tasks)
+    assert len({one.messages for one in tasks}) == len(tasks)
+
+
+def test_what_a_program_of_everyday_prints_is_its_answer(capsys):
+    for one in lines.read(EVERYDAY, Task):
+        if one.category == "code":
+            exec(one.messages[-1].content.split("\n", 1)[1], {})
+            assert capsys.readouterr().out.strip() == one.answer

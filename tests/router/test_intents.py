@@ -3,6 +3,7 @@
 import pytest
 
 from worker.domain.messages import Lane, Message, ReplyRoute, Request
+from worker.router import required
 from worker.router.intents import LONGEST_CHARACTERS, Home, IntentsMissing, Recognizer
 
 HOME = Home(
@@ -81,6 +82,34 @@ def test_other_languages_have_their_own_sentences():
     german = Recognizer("de", Home(areas=("Küche",)))
     found = german.recognize("Schalte das Licht in der Küche ein")
     assert (found.intent, found.slots["area"]) == ("HassTurnOn", "Küche")
+
+
+@pytest.mark.parametrize(
+    ("language", "home", "texts"),
+    [
+        ("en", Home(devices={"living-room lamp": "light", "TV": "media_player"}, areas=("Hall",)), (
+            "turn on the living room lamp", "TURN ON THE LIVING-ROOM LAMP!", "turn_on_the_tv",
+            "set the hall lights to red", "set hall to 21 degrees", "pause", "first floor on",
+            "turn off the lights", "what is the temperature in the hall", "add milk to my list",
+        )),
+        ("de", Home(devices={"Küchenlicht": "light", "Rollo": "cover"}, areas=("Küche", "Bad")), (
+            "schalte das Küchenlicht ein", "mach das Licht in der Küche blau", "bad rot",
+            "wie warm ist es im Bad", "Rollo hoch", "das Küchenlicht auf 30 %", "etwas leiser",
+        )),
+        ("zh-CN", Home(devices={"客厅 灯": "light", "窗帘": "cover"}, areas=("客厅", "厨房")), (
+            "打开客厅灯", "打开 客厅 灯", "关闭窗帘", "厨房温度是多少", "把客厅灯调成红色",
+        )),
+    ],
+    ids=["en", "de", "zh-CN"],
+)  # fmt: skip
+def test_no_sentence_that_would_match_is_passed_over(monkeypatch, language, home, texts):
+    quick = Recognizer(language, home)
+    monkeypatch.setattr(required, "require_names", lambda *_: None)
+    thorough = Recognizer(language, home)
+    places = (None, home.areas[0])
+    found = [quick.recognize(text, area=area) for text in texts for area in places]
+    assert found == [thorough.recognize(text, area=area) for text in texts for area in places]
+    assert any(found)
 
 
 def test_a_language_without_sentences_is_refused_with_those_there_are():

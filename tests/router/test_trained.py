@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bench.router import corpus, held, learn
 from worker.domain.messages import Lane, Message, Mode
+from worker.evaluation import lines, tasks
 from worker.router.classifier import MODEL_PATH
 from worker.router.conversation import question_of
 from worker.router.judge import Question, load_router
@@ -190,6 +191,13 @@ def test_no_prompt_that_is_asked_about_is_trained_on():
     trained_on = {example.text.lower() for example in corpus.judged() + corpus.from_grammars(1)}
     asked = [one for name, some in held.rows() if name != "conversations" for one in some]
     assert not [one.text for one in asked if one.text.lower() in trained_on]
+
+
+@pytest.mark.parametrize("path", tasks.SETS.values(), ids=tasks.SETS.keys())
+def test_no_task_that_ships_is_trained_on(path):
+    trained_on = {example.text.lower() for example in corpus.everything()}
+    asked = {one.messages[-1].content.lower() for one in lines.read(path, tasks.Task)}
+    assert not asked & trained_on
 
 
 def test_speech_recognizer_noise_changes_few_minds():

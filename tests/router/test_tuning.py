@@ -56,6 +56,20 @@ def test_a_layer_is_put_in_force_and_taken_away_again(tmp_path):
     assert site.undo(tmp_path) is None
 
 
+def test_what_no_example_has_any_more_leaves_all_layers(tmp_path):
+    site.put(tmp_path, Site(bias=0.5, weights={"palletizer": 1.0, "jam": 0.5}))
+    site.put(tmp_path, Site(weights={"palletizer": 2.0}))
+    assert site.keep_only(tmp_path, {"jam", "lamp"}) == 2
+    assert site.layers(tmp_path) == [Site(bias=0.5, weights={"jam": 0.5}), Site()]
+
+
+def test_what_an_operators_own_files_have_stays_whatever_is_forgotten(tmp_path):
+    layer = Site(weights={"press": 1.0}, own=("press",))
+    site.put(tmp_path, layer)
+    assert site.keep_only(tmp_path, set()) == 0
+    assert site.in_force(tmp_path) == layer
+
+
 def test_the_file_is_its_owners_alone(tmp_path):
     site.put(tmp_path, Site())
     assert (tmp_path / site.FILE_NAME).stat().st_mode & 0o077 == 0

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from worker.cli.options import ConfigFile, new_app
-from worker.evaluation import lines, prompts
+from worker.evaluation import lines, prompts, tasks
 from worker.router.judge import load_router
 from worker.router.measures import Figures, by_group, figures
 from worker.router.policy import Preset
@@ -30,7 +30,8 @@ def router(
         list[Path] | None,
         typer.Option(
             help='A file of lines {"text": …, "label": "think" | "no_think", "lang", "category", '
-            '"source"}; the last three may lack. Default: the tasks that ship.'
+            '"source"}; the last three may lack. Or what ships, `tests` or `everyday`; default: '
+            "`tests`."
         ),
     ] = None,
     by: Annotated[
@@ -50,7 +51,8 @@ def router(
 ) -> None:
     """Print how often the router is right, what it misses and wastes, and how true its score is."""
     try:
-        examples = prompts.read(data) if data else prompts.shipped()
+        files = [tasks.SETS.get(str(path), path) for path in data or ()]
+        examples = prompts.read(files) if files else prompts.shipped()
     except lines.LinesError as error:
         raise typer.BadParameter(str(error), param_hint="--data") from error
     measured = prompts.measure(examples, load_router(preset))
@@ -90,9 +92,14 @@ def _print(rows: dict[str, Figures], measured: prompts.Measured, mistakes: int) 
 @app.command(name="end-to-end")
 def end_to_end(
     *,
-    tasks: Annotated[
-        Path | None, typer.Option("--tasks", help="A file of tasks; default: those that ship.")
-    ] = None,
+    wanted: Annotated[
+        Path,
+        typer.Option(
+            "--tasks",
+            help="A file of tasks, or what ships: `tests` (480, the embedded model's) or "
+            "`everyday` (336, half of them to be worked out).",
+        ),
+    ] = Path("tests"),
     modes: Annotated[
         str, typer.Option("--modes", help="Of never, always and auto, parted by commas.")
     ] = "never,always,auto",
@@ -130,7 +137,6 @@ def end_to_end(
     from worker.cli.run import model_path  # noqa: PLC0415
     from worker.daemon.parts import engine_options  # noqa: PLC0415
     from worker.evaluation import report, running  # noqa: PLC0415
-    from worker.evaluation import tasks as questions  # noqa: PLC0415
     from worker.observe import logs  # noqa: PLC0415
     from worker.router import site  # noqa: PLC0415
     from worker.settings import load  # noqa: PLC0415
@@ -139,7 +145,7 @@ def end_to_end(
     if labels is not None and not {"never", "always"} <= set(strategies):
         raise typer.BadParameter("needs the modes never and always", param_hint="--labels")
     try:
-        asked = lines.read(tasks or questions.SHIPPED, questions.Task)
+        asked = lines.read(tasks.SETS.get(str(wanted), wanted), tasks.Task)
     except lines.LinesError as error:
         raise typer.BadParameter(str(error), param_hint="--tasks") from error
     asked = asked[:: max(1, len(asked) // limit)][:limit] if limit else asked

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
 from msgspec import Struct
 
+from worker.cli.options import ConfigFile
 from worker.domain.messages import Message, Mode
 from worker.domain.thinking import find_switch
 from worker.router.conversation import question_of
 from worker.router.decide import Decision, decide
 from worker.router.judge import Router, Verdict, load_router
+from worker.router.policy import Preset
 
 BAR_WIDTH = 30
 """Characters of the longest bar of `--explain`."""
@@ -50,9 +53,16 @@ def route(
     explain: Annotated[
         bool, typer.Option("--explain", help="Draw what spoke for and against thinking.")
     ] = False,
+    here: Annotated[
+        bool,
+        typer.Option(
+            "--here", help="As this site's worker: with `thinking.preset` and `thinkq router tune`."
+        ),
+    ] = False,
+    config: ConfigFile = None,
 ) -> None:
     """Show which mode a message would be answered in, and why. Loads no language model."""
-    router = load_router()
+    router = _as_here(config) if here or config else load_router()
     if jsonl:
         raise typer.Exit(_route_lines(router))
     if text is None:
@@ -64,6 +74,14 @@ def route(
     typer.echo(f"reason      {decision.route.reason}")
     if explain:
         _draw(verdict)
+
+
+def _as_here(config: Path | None) -> Router:
+    from worker.router import site  # noqa: PLC0415 - as below
+    from worker.settings import load  # noqa: PLC0415 - pydantic takes a tenth of a second
+
+    settings = load(config)
+    return load_router(Preset(settings.thinking.preset), site.in_force(settings.data_dir))
 
 
 def _judge(line: Line, router: Router) -> tuple[Decision, Verdict]:

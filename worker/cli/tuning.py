@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from worker.cli.options import ConfigFile, new_app
+from worker.daemon.unlearning import unlearn
 from worker.domain.messages import Lane, Message, Mode
 from worker.evaluation import lines, prompts
 from worker.evaluation.prompts import Labelled
@@ -48,14 +50,16 @@ def tune_router(
     """Make a layer of this site's feedback and show what it changes; in force only if you agree."""
     folder = _folder(config)
     try:
-        own = [*_feedback(folder / FILE_NAME), *(prompts.read(data) if data else [])]
+        from_files = prompts.read(data) if data else []
     except lines.LinesError as error:
         raise typer.BadParameter(str(error), param_hint="--data") from error
+    own = [*_feedback(folder / FILE_NAME), *from_files]
     if len(own) < tune.FEWEST:
         typer.echo(f"There are {len(own)} examples; {tune.FEWEST} are needed to learn from.")
         raise typer.Exit(1)
     cases = _cases(own)
     layer = tune.fit(cases, made_at=time.time())
+    layer = replace(layer, own=_marks_in(layer, from_files))
     now = site.in_force(folder)
     shipped = prompts.shipped()
     others = _cases(shipped)
@@ -68,6 +72,8 @@ def tune_router(
         typer.echo("Nothing was changed; --yes puts it in force.")
         return
     site.put(folder, layer)
+    # Somebody may have been forgotten while the question was open.
+    unlearn(folder)
     _tell_daemon(folder)
     typer.echo("It is in force; `thinkq router undo` takes it away.")
 
@@ -134,6 +140,15 @@ def _cases(examples: Sequence[Labelled]) -> list[tune.Case]:
         marks = frozenset(router.marks(question))
         cases.append(tune.Case(marks, odds, example.label == "think", example.weight))
     return cases
+
+
+def _marks_in(layer: site.Site, examples: Sequence[Labelled]) -> tuple[str, ...]:
+    """Return which marks of a layer some examples have."""
+    router = TrainedRouter(load())
+    found: set[str] = set()
+    for example in examples:
+        found |= layer.weights.keys() & router.marks(question_of(example.conversation))
+    return tuple(sorted(found))
 
 
 def _judged(cases: Sequence[tune.Case], layer: site.Site | None) -> Figures:

@@ -17,7 +17,7 @@ from worker.journal.feedback import TRIED, Verdict
 from worker.transport import codec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from pathlib import Path
 
     from worker.daemon.access import Access
@@ -51,6 +51,7 @@ class Control:
         access: Knows who is an operator.
         ahead: Has read what a client will go on with.
         caches: Where the engines keep KV caches, in a folder for each model.
+        unlearn: Takes from the router what only the forgotten have taught it.
 
     """
 
@@ -67,6 +68,7 @@ class Control:
         access: Access,
         ahead: ReadingAhead,
         caches: Path,
+        unlearn: Callable[[], Awaitable[None]],
     ) -> None:
         self._topics = topics
         self._limits = limits
@@ -78,6 +80,7 @@ class Control:
         self._access = access
         self._ahead = ahead
         self._caches = caches
+        self._unlearn = unlearn
 
     async def message(self, incoming: Incoming) -> None:
         """Carry out one control message, or say on its reply topic why not."""
@@ -164,6 +167,7 @@ class Control:
         except OSError as error:
             _log.error("caches_not_forgotten", client=control.client, error=str(error))
             raise EngineFailed("KV caches on disk could not be deleted") from error
+        await self._unlearn()
         await self._confirm(control, session=control.session, forgotten=forgotten)
 
     async def _prewarm(self, control: ControlMessage) -> None:

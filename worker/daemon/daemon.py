@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -39,10 +40,13 @@ from worker.daemon.preparing import Preparing
 from worker.daemon.room import Bounds, Room
 from worker.daemon.streams import Streams
 from worker.daemon.tails import Tails
+from worker.daemon.unlearning import unlearn
+from worker.domain.errors import EngineFailed
 from worker.domain.policy import Limits
 from worker.journal.storage import FILE_NAME
 from worker.journal.store import Journal, JournalError
 from worker.observe import presence
+from worker.router.site import SiteError
 from worker.settings_sources import SettingsError
 from worker.transport import codec
 from worker.transport.connection import Connection
@@ -215,7 +219,11 @@ class Daemon:
                 clock=time.monotonic,
             ),
             control=Control(
-                **shared, streams=streams, ahead=self._ahead, caches=cache_folder(settings)
+                **shared,
+                streams=streams,
+                ahead=self._ahead,
+                caches=cache_folder(settings),
+                unlearn=self._unlearn,
             ),
             acknowledge=self._window.ack,
             is_ours=self._connection.is_ours,
@@ -234,6 +242,9 @@ class Daemon:
             self._resume(earlier)
         if self._access.counts_tokens:
             self._access.restore(self._journal.tokens_spent(DAY_S))
+        with suppress(EngineFailed):
+            # A `forget` may have been cut short.
+            await self._unlearn()
         self._engines.start()
         await self._connection.start()
         self._tasks = [
@@ -305,6 +316,13 @@ class Daemon:
     def _look_again(self) -> None:
         """Take up what commands beside us have changed, and the rules of the settings."""
         self._read_settings_again()
+        self._choose_anew()
+        self._choice.tool_rules = tool_rules(self._settings)
+        self._delivery.show_reasoning = self._settings.thinking.publish_reasoning
+        self._access.use(rules(self._settings))
+        self._take_replayed()
+
+    def _choose_anew(self) -> None:
         thinking = self._settings.thinking
         self._choice.use(
             router(self._settings),
@@ -312,10 +330,17 @@ class Daemon:
             default_mode=thinking.default_mode,
             budget_tokens=thinking.budget_tokens,
         )
-        self._choice.tool_rules = tool_rules(self._settings)
-        self._delivery.show_reasoning = thinking.publish_reasoning
-        self._access.use(rules(self._settings))
-        self._take_replayed()
+
+    async def _unlearn(self) -> None:
+        """Take from the router what only those who were forgotten have taught it."""
+        try:
+            dropped = await asyncio.to_thread(unlearn, self._settings.data_dir)
+        except (JournalError, SiteError) as error:
+            _log.error("router_not_unlearned", why=str(error))
+            raise EngineFailed("what the router has learned could not be deleted") from error
+        if dropped:
+            _log.info("router_unlearned", weights=dropped)
+            self._choose_anew()
 
     def _read_settings_again(self) -> None:
         try:

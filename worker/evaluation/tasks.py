@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).with_name("tasks.jsonl")
 """The project's own tasks, held out from all training."""
 
+EVERYDAY = Path(__file__).with_name("everyday.jsonl")
+"""Half to be worked out, half not, by what the router tells apart; nothing is trained on them."""
+
+SETS = {"tests": SHIPPED, "everyday": EVERYDAY}
+"""What ships, by the name that a user says instead of a file's."""
+
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 

@@ -36,11 +36,13 @@ class Classifier:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self._vocabulary = (model.weights | dict.fromkeys(model.concepts, 0)).keys()
 
     def weigh(self, text: str) -> dict[str, int]:
         """Return the marks of a text that the model knows, with their weights in its units."""
         weights = self.model.weights
-        return {mark: weights[mark] for mark in weights.keys() & read(text, self.model.concepts)}
+        marks = read(text, self.model.concepts, self._vocabulary)
+        return {mark: weights[mark] for mark in weights.keys() & marks}
 
     def log_odds(self, weighed: dict[str, int]) -> float:
         """Return the calibrated log odds that thinking pays for what `weigh` found."""

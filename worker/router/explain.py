@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 SHOWN = 8
 """Features listed in a verdict: as many as fit a screen and a head."""
@@ -67,17 +67,14 @@ def in_words(
 
     Args:
         weighed: Marks and their weights, as `Classifier.weigh` gives them.
-        phrases: The user's words for marks, as `phrases_of` gives them.
+        phrases: The user's words for the marks that explain anything, as `phrases_of` gives them.
         per_log_odds: Units of weight to one of calibrated log odds.
 
     """
     summed: dict[str, int] = {}
-    for mark, weight in weighed.items():
-        if weight >= FAINT or weight <= -FAINT:
-            said = phrases.get(mark) or QUOTED + (
-                mark[1:] if mark[0] in "^$" and mark[1:] else mark
-            )
-            summed[said] = summed.get(said, 0) + weight
+    for mark in phrases.keys() & weighed.keys():
+        said = phrases[mark]
+        summed[said] = summed.get(said, 0) + weighed[mark]
     strongest = sorted([(-abs(weight), said) for said, weight in summed.items()])[:SHOWN]
     return tuple(
         [
@@ -99,14 +96,22 @@ def with_feature(
     return tuple(sorted(more, key=lambda feature: -abs(feature[1])))
 
 
-def phrases_of(marks: Iterable[str], concepts: Mapping[str, str]) -> dict[str, str]:
-    """Return the user's words for each mark of concept or form; a word speaks for itself."""
+def phrases_of(weights: Mapping[str, int], concepts: Mapping[str, str]) -> dict[str, str]:
+    """Return the user's words for each mark that weighs enough; a word speaks for itself."""
     return {
-        mark: _of_concepts(bare, concepts) if bare[0] == "@" else _of_form(bare)
-        for mark in marks
-        for bare in [mark[1:] if mark[:2] in ("^@", "$@") else mark]
-        if len(bare) > 1 and bare[0] in "@#"
+        mark: _phrase(mark, concepts)
+        for mark, weight in weights.items()
+        if weight >= FAINT or weight <= -FAINT
     }
+
+
+def _phrase(mark: str, concepts: Mapping[str, str]) -> str:
+    bare = mark[1:] if mark[:2] in ("^@", "$@") else mark
+    if len(bare) > 1 and bare[0] == "@":
+        return _of_concepts(bare, concepts)
+    if len(bare) > 1 and bare[0] == "#":
+        return _of_form(bare)
+    return QUOTED + (mark[1:] if mark[0] in "^$" and mark[1:] else mark)
 
 
 def _of_concepts(mark: str, concepts: Mapping[str, str]) -> str:

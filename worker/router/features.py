@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from itertools import chain
 from operator import add
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, KeysView, Mapping
 
 HEAD_CHARS = 280
 TAIL_CHARS = 160
-"""The window: as much as 2,000 characters of any language can be read of in 100 microseconds."""
+"""The window: what can be read of a long text in some hundred microseconds."""
 
 UNSPACED_CHARS = 150
 """Of a text without blanks, each gram is a look-up, so less of it is read, half from each end."""
@@ -55,13 +56,17 @@ _LETTERS = bytes(c if c not in _ASCII or chr(c).isalpha() else 0x20 for c in ran
 _DIGITS = bytes(c if chr(c).isdigit() and c in _ASCII else 0x20 for c in range(256))
 """Tables for `bytes.translate`, ten times as quick as a regular expression: all else is blank."""
 _WIDE_SIGNS = "¿¡«»“”„‘’…–—°€£²³×÷√"
-_SIGNS = dict.fromkeys(map(ord, "@#^$~"), " ")
+_SIGNS = "@#^$~"
 """What a mark begins with is no part of a gram."""
 
-_STOP = re.compile(r"[.!?…]+[\s\"'”)]+|[。！？\n]+")
+_STOP = re.compile(r"[.!?…。！？\n](?:(?<=[.!?…])[.!?…]*[\s\"'”)]+|(?<=[。！？\n])[。！？\n]*)")
+"""Both kinds of stops begin with one set of characters, so that others are passed over quickly."""
 _STOPS = (". ", "? ", "! ", "\n", "。", "？", "！")
 _PAYLOAD_START = re.compile(r"[:：\n\"“「『«„]")
-_ARITHMETIC = re.compile(r"\d\s*[-+*/×÷^<>=]\s*[\d(a-z]|[a-z]\s*[-+*/^=<>]\s*\d", re.ASCII)
+_OPERATION = re.compile(r"([-+*/×÷^<>=])\s*([\d(a-z])", re.ASCII)
+_BLANK = " \t\n\r\f\v"
+_UNWRITTEN = "×÷"
+"""Operators that stand after a number, never after a variable."""
 _LATEX = re.compile(r"\\[a-z]{2,}|\$[^$\n]{1,80}\$|\{\{")
 _SETTING = re.compile(
     r"\d\s*(?:%|°|percent|prozent|pour ?cent|por ciento|degrees|grad\b|degrés|grados|度|パーセント"
@@ -70,15 +75,29 @@ _SETTING = re.compile(
 _CURRENCIES = ("$", "€", "£", "¥", "元", "円")
 _CURRENCY_WORDS = frozenset({"dollar", "dollars", "euro", "euros", "cents", "dólares", "pesos"})
 _OPTION_B = ("b)", "b.", "b、", "b．", "b：", "b:", "b）")
-_OPTION = re.compile(r"(?:^|[\s(（])[a-e][.)、．:：）]", re.MULTILINE)
+_OPTION = re.compile(r"[.)、．:：）](?<=[a-e].)(?<![^\s(（]..)")
+"""A letter from a to e that stands alone, found by the sign behind it, the rarer of the two."""
 _OPERATORS = ("+", "*", "=", "^", "<", ">", "×", "÷", " - ", " / ")
 _VARIABLES = frozenset({"x", "y", "z", "n", "k", "f"})
-_CODE_HINTS = ("(", "{", "=", ";\n", "->", "select ", "import ", "```")
-_CODE_SIGNS = (
-    "def ", "return ", "import ", "#include", "=>", "->", "==", "!=", "()", "print(", "for (",
-    "if (", "{\n", ";\n", "</", "```", "];", ");", "]:", "):", "self.", "function(", " = ", "+= ",
-    "var ", "const ", "int ", "[0]", "[i]", "in range(", "len(", "select ", " from ", "null",
-)  # fmt: skip
+_CODE_HINTS = ("(", "{", "=")
+_RARER_CODE_HINTS = (";\n", "->", "select ", "import ", "```")
+_CODE_SIGNS = {
+    "(": ("()", "print(", "for (", "if (", "function(", "in range(", "len("),
+    "=": ("==", "!=", " = ", "+= "),
+    ";": (";\n", "];", ");"),
+    ":": ("]:", "):"),
+    ">": ("=>", "->"),
+    "<": ("</",),
+    "[": ("[0]", "[i]"),
+    "{": ("{\n",),
+    "#": ("#include",),
+    "`": ("```",),
+    "": (
+        "def ", "return ", "import ", "self.", "var ", "const ", "int ", "select ", " from ",
+        "null",
+    ),
+}  # fmt: skip
+"""By a character that each of them has, so that most are not looked for."""
 _TABLE_COMMAS = 3
 _TABLE_LINES = 24
 _POLITE = re.compile(
@@ -98,12 +117,16 @@ _SENTENCES = (2, 3, 5, 8)
 _SHORT, _LONG = 13, 40
 
 
-def read(text: str, concepts: Mapping[str, str]) -> set[str]:
+def read(
+    text: str, concepts: Mapping[str, str], vocabulary: KeysView[str] | None = None
+) -> set[str]:
     """Return the marks of a text.
 
     Args:
         text: The question, soft switches removed.
         concepts: Concept names by the words, stems and grams that stand for them.
+        vocabulary: The words and grams of interest; the others are left out, which is quicker.
+            It must have those that stand for concepts.
 
     """
     view = _window(text).lower()
@@ -112,39 +135,42 @@ def read(text: str, concepts: Mapping[str, str]) -> set[str]:
     head, tail = _zones(view)
     words = _words(view)
     structure = _structure(view, text, words)
-    opening = _opening_marks(head, "^", concepts)
-    closing = _opening_marks(tail, "$", concepts)
-    if _treats_material(opening, "^") and len(head) < len(view) - 1:
-        marks = opening | _lexical(head, _words(head), concepts)
+    opening, wished = _opening_marks(head, "^", concepts)
+    closing, wished_last = _opening_marks(tail, "$", concepts)
+    if _treats_material(wished) and len(head) < len(view) - 1:
+        marks, named = _lexical(head, _words(head), concepts, vocabulary)
+        marks |= opening
         structure.append("#material")
-    elif _treats_material(closing, "$") and len(tail) < len(view) - 1:
-        marks = closing | _lexical(tail, _words(tail), concepts)
+    elif _treats_material(wished_last) and len(tail) < len(view) - 1:
+        marks, named = _lexical(tail, _words(tail), concepts, vocabulary)
+        marks |= closing
+        # What it opens with is material too, even a wish.
+        wished = set()
         structure.append("#material")
     else:
-        marks = opening | closing | _lexical(view, words, concepts)
-    marks.update(_together(marks, structure))
+        marks, named = _lexical(view, words, concepts, vocabulary)
+        marks |= opening
+        marks |= closing
+    marks.update(_together(named, wished, structure))
     marks.update(structure)
     return marks
 
 
-def _together(marks: set[str], structure: list[str]) -> list[str]:
+def _together(named: set[str], wished: set[str], structure: list[str]) -> list[str]:
     """Return what is more together than apart: a concept and the size, numbers, other concepts."""
     size, few = "~" + _scale(structure[0]), structure[1][-1]
     few = "&" + few if few in "01" else "&2"
-    named = [mark for mark in marks if mark[0] == "@"]
-    found = [mark + size for mark in named]
-    found += [mark + few for mark in marks if mark[:2] == "^@"]
+    found = [f"@{name}{size}" for name in named]
+    found += [f"^@{name}{few}" for name in wished]
     found.append(("#asks" if "#asks" in structure else "#says") + few)
     if 1 < len(named) <= MOST_NAMED:
-        named.sort()
-        bare = ["+" + mark[1:] for mark in named]
-        found += [one + other for at, one in enumerate(named) for other in bare[:at]]
+        ordered = sorted(named)
+        found += [f"@{one}+{other}" for at, one in enumerate(ordered) for other in ordered[:at]]
     return found
 
 
-def _treats_material(marks: set[str], sign: str) -> bool:
+def _treats_material(wished: set[str]) -> bool:
     """Tell whether a wish is about the text beside it, whose words then say nothing of the task."""
-    wished = {mark[2:] for mark in marks if mark.startswith(sign + "@")}
     return not wished.isdisjoint(PAYLOAD_CONCEPTS) and wished.isdisjoint(WORK_CONCEPTS)
 
 
@@ -173,41 +199,52 @@ def _zones(view: str) -> tuple[str, str]:
     return view[:head_end], view[last:].lstrip()[-TAIL_SENTENCE:]
 
 
-def _opening_marks(zone: str, sign: str, concepts: Mapping[str, str]) -> set[str]:
-    """Return the marks of how a zone opens: its first words, and the concepts among them."""
+def _opening_marks(zone: str, sign: str, concepts: Mapping[str, str]) -> tuple[set[str], set[str]]:
+    """Return the marks of how a zone opens, its first words, and the concepts among them."""
     opening = zone[:OPENING_CHARS]
     words = _words(opening)
-    marks = {f"{sign}@{concepts[hit]}" for hit in concepts.keys() & _grams(opening, words)}
+    named = {concepts[hit] for hit in concepts.keys() & _grams(opening, words)}
+    marks = {f"{sign}@{name}" for name in named}
     marks.update([sign + " ".join(words[:count]) for count in range(1, min(len(words), 3) + 1)])
     if _UNSPACED.match(zone):
         marks.add(sign + zone[:2])
         marks.add(sign + zone[:3])
-    return marks
+    return marks, named
 
 
-def _lexical(view: str, words: list[str], concepts: Mapping[str, str]) -> set[str]:
-    grams = _grams(view, words)
-    grams.update(["@" + concepts[hit] for hit in concepts.keys() & grams])
-    return grams
+def _lexical(
+    view: str,
+    words: list[str],
+    concepts: Mapping[str, str],
+    vocabulary: KeysView[str] | None,
+) -> tuple[set[str], set[str]]:
+    """Return the grams of a text, its concepts as marks among them, and the concepts."""
+    all_grams = _grams(view, words)
+    grams = set(all_grams) if vocabulary is None else vocabulary & all_grams
+    named = {concepts[hit] for hit in concepts.keys() & grams}
+    grams.update(["@" + name for name in named])
+    return grams, named
 
 
-def _grams(view: str, words: list[str]) -> set[str]:
+def _grams(view: str, words: list[str]) -> Iterator[str]:
     """Words, stems of six letters, pairs of words; one to three characters where none divide."""
     spaced = [word + " " for word in words]
     pairs_of_words = list(map(add, spaced, words[1:]))
-    grams = set(words)
-    grams.update(pairs_of_words)
-    grams.update(map(add, spaced, pairs_of_words[1:]))
-    grams.update([word[:STEM] + "*" for word in words if len(word) > STEM])
+    grams = [
+        words,
+        pairs_of_words,
+        map(add, spaced, pairs_of_words[1:]),
+        [word[:STEM] + "*" for word in words if len(word) > STEM],
+    ]
     if not view.isascii() and _UNSPACED.search(view):
         if len(view) > UNSPACED_CHARS:
             view = view[: UNSPACED_CHARS // 2] + view[-UNSPACED_CHARS // 2 :]
-        view = view.translate(_SIGNS)
-        pairs = list(map(add, view, view[1:]))
-        grams.update(view)
-        grams.update(pairs)
-        grams.update(map(add, pairs, view[2:]))
-    return grams
+        for sign in _SIGNS:
+            view = view.replace(sign, " ")
+        characters = list(view)
+        pairs = list(map(add, characters, characters[1:]))
+        grams += [characters, pairs, map(add, pairs, characters[2:])]
+    return chain.from_iterable(grams)
 
 
 def _structure(view: str, text: str, words: list[str]) -> list[str]:
@@ -229,12 +266,24 @@ def _structure(view: str, text: str, words: list[str]) -> list[str]:
 
 
 def _number_marks(view: str, words: list[str]) -> Iterator[str]:
-    if _any_in(_OPERATORS, view) and _ARITHMETIC.search(view):
+    if _any_in(_OPERATORS, view) and _calculates(view):
         yield "#arithmetic"
     if _SETTING.search(view):
         yield "#setting"
     if _any_in(_CURRENCIES, view) or not _CURRENCY_WORDS.isdisjoint(words):
         yield "#money"
+
+
+def _calculates(view: str) -> bool:
+    """Tell whether an operator stands between two numbers, or a number and a variable."""
+    for found in _OPERATION.finditer(view):
+        before = view[: found.start()].rstrip(_BLANK)[-1:]
+        sign, behind = found.groups()
+        if "0" <= before <= "9":
+            return True
+        if "a" <= before <= "z" and "0" <= behind <= "9" and sign not in _UNWRITTEN:
+            return True
+    return False
 
 
 def _any_in(signs: tuple[str, ...], view: str) -> bool:
@@ -246,15 +295,25 @@ def _notation_marks(view: str, words: list[str]) -> Iterator[str]:
         yield "#latex"
     if not _VARIABLES.isdisjoint(words):
         yield "#variable"
-    if _any_in(_CODE_HINTS, view) and (code := sum([sign in view for sign in _CODE_SIGNS])):
+    hinted = _any_in(_CODE_HINTS, view) or _any_in(_RARER_CODE_HINTS, view)
+    if hinted and (code := _code_signs(view)):
         yield f"#code:{_bin(code, _COUNTS)}"
-    if _any_in(_OPTION_B, view) and len(_OPTION.findall(view)) >= MANY_OPTIONS:
+    if len(_OPTION.findall(view)) >= MANY_OPTIONS and _any_in(_OPTION_B, view):
         yield "#options"
     if "\n" in view and (rows := _table_rows(view)) > 1:
         yield f"#rows:{_bin(rows, _COUNTS)}"
 
 
+def _code_signs(view: str) -> int:
+    return sum(
+        [sign in view for shared, signs in _CODE_SIGNS.items() if shared in view for sign in signs]
+    )
+
+
 def _table_rows(view: str) -> int:
+    most = view.count(",") // _TABLE_COMMAS + view.count("|") // 2 + view.count("\t") // 2
+    if most <= 1:
+        return most
     lines = view.split("\n", _TABLE_LINES)
     return sum(
         [

@@ -55,7 +55,7 @@ class Recognizer:
     """Recognizes commands of one home in one language.
 
     Args:
-        language: As in home-assistant-intents: `en`, `de`, `zh-cn`.
+        language: As in home-assistant-intents: `en`, `de`, `zh-CN`.
         home: Its names.
 
     Raises:
@@ -67,6 +67,8 @@ class Recognizer:
         try:
             import hassil  # noqa: PLC0415 - optional
             import home_assistant_intents  # noqa: PLC0415 - optional
+
+            from worker.router import required  # noqa: PLC0415 - it needs hassil
         except ImportError as error:
             raise IntentsMissing("install the extra: pip install 'thinkq[intents]'") from error
         sentences = home_assistant_intents.get_intents(language)
@@ -84,8 +86,8 @@ class Recognizer:
             "floor": texts(home.floors, name="floor", allow_template=False),
         }
         self._areas = {area.lower(): area for area in home.areas}
-        # The sentences are parsed when they are first matched.
-        self.recognize("turn on the light")
+        # This parses the sentences, too.
+        required.require_names(self._sentences, self._lists)
 
     def of_request(self, request: Request) -> Intent | None:
         """Return the intent of a request that leaves its answer's form to us, if it is certain.

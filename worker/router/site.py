@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
 FILE_NAME = "router-site.json"
@@ -30,13 +32,15 @@ class SiteError(Exception):
 class Site(Struct, frozen=True):
     """One layer: `bias` and `weights` by mark are added to the calibrated log odds.
 
-    `examples` is how many it was made of, `made_at` Unix time in seconds.
+    `examples` is how many it was made of, `made_at` Unix time in seconds. `own` are the weighed
+    marks that an operator's own files have as well, whatever clients have said or forgotten.
     """
 
     bias: float = 0.0
     weights: dict[str, float] = {}
     examples: int = 0
     made_at: float = 0.0
+    own: tuple[str, ...] = ()
 
     def correction(self, marks: Iterable[str]) -> float:
         """Return what is added for a message of these marks."""
@@ -93,6 +97,31 @@ def undo(folder: Path) -> Site | None:
         return None
     _write(folder, found[:-1])
     return found[-1]
+
+
+def keep_only(folder: Path, said: AbstractSet[str]) -> int:
+    """Drop from all layers what no example has any more; return how many weights went.
+
+    Args:
+        folder: The data folder.
+        said: The marks of all examples that are left.
+
+    Raises:
+        SiteError: The file can't be read or written.
+
+    """
+    found = layers(folder)
+    kept = [_without_forgotten(layer, said) for layer in found]
+    dropped = sum(len(layer.weights) for layer in found) - sum(len(one.weights) for one in kept)
+    if dropped:
+        _write(folder, kept)
+    return dropped
+
+
+def _without_forgotten(layer: Site, said: AbstractSet[str]) -> Site:
+    left = said | set(layer.own)
+    weights = {mark: weight for mark, weight in layer.weights.items() if mark in left}
+    return replace(layer, weights=weights)
 
 
 def _write(folder: Path, found: list[Site]) -> None:
