@@ -25,14 +25,14 @@ run: $(ready) ## The daemon with a broker and a model of its own, until Ctrl-C
 # Two files at a time, and one thread each for the BLAS: its threads wait by spinning, and two
 # models that wait for each other so take ten times as long.
 test: $(ready) ## All tests but the long ones; ARGS="-k words" goes to pytest
-	OPENBLAS_NUM_THREADS=1 $(python) -m pytest -n 2 --dist loadfile -m 'not soak' --cov=worker $(ARGS)
+	OPENBLAS_NUM_THREADS=1 $(python) -m pytest -n 2 --dist loadfile -m 'not soak' $(ARGS)
 
-check: $(ready) ## Lint, types, known weaknesses of packages, tests
+check: $(ready) ## Lint, types, known weaknesses of packages, tests and what they cover
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 	$(python) -m mypy
 	@$(MAKE) --no-print-directory audit
-	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test ARGS='--cov=worker $(ARGS)'
 
 bench: $(ready) ## Every figure with what is wanted of it, 25 minutes, then the small ones; ARGS=--quick
 	-$(python) bench/everything.py $(ARGS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -99,13 +100,14 @@ def render(template: Callable[[], str], *, given: Any) -> str:
 def _time_limit(longest_s: float) -> Iterator[None]:
     """Raise `_Overtime` in this thread when the time is over, between two of its instructions."""
     thread = ctypes.c_ulong(threading.get_ident())
-    interrupt = ctypes.pythonapi.PyThreadState_SetAsyncExc
-    lock, over = threading.Lock(), False
+    lock, over, sent, arrived = threading.Lock(), False, False, False
 
     def stop() -> None:
+        nonlocal sent
         with lock:
             if not over:
-                interrupt(thread, ctypes.py_object(_Overtime))
+                sent = True
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_Overtime))
 
     timer = threading.Timer(longest_s, stop)
     timer.daemon = True
@@ -115,12 +117,17 @@ def _time_limit(longest_s: float) -> Iterator[None]:
         raise MemoryError(str(error)) from error
     try:
         yield
+    except _Overtime:
+        arrived = True
+        raise
     finally:
         with lock:
             over = True
-        # One that was sent in the last moment and has not come yet would strike somebody else.
-        interrupt(thread, None)
         timer.cancel()
+        # One that was sent in the last moment would strike somebody else. Taking it back, by
+        # sending none, leaves CPython 3.11 looking for it at every instruction.
+        while sent and not arrived:
+            time.sleep(0)
 
 
 def _characters(value: Any) -> int:
