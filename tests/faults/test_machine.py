@@ -12,6 +12,7 @@ from exchange import Heard, begin, body_of, children_of, final_of, send, wait_in
 from proxy import Proxy
 
 JUMPING = str(Path(__file__).with_name("jumping_daemon.py"))
+FAULTY = str(Path(__file__).with_name("faulty_daemon.py"))
 DAY_S = 86_400
 
 
@@ -69,3 +70,9 @@ def test_without_file_descriptors_it_keeps_trying_to_connect(daemon_of, mosquitt
     resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, limits)
     assert body_of(final_of(client, request_id))["content"] == "hello there"
     proxy.close()
+
+
+def test_after_a_fault_of_its_own_it_ends_so_that_it_can_be_started_again(daemon_of):
+    daemon = daemon_of(program=(FAULTY,)).start(wait=False)
+    assert daemon.process.wait(20) == 1
+    assert "a fault of ours" in daemon.log.read_text()

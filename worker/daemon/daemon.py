@@ -232,6 +232,14 @@ class Daemon:
 
     async def run(self) -> None:
         """Answer requests until a signal or `stop`, then drain."""
+        try:
+            await self._run()
+        finally:
+            # After a fault of ours too, so that whoever keeps us running can start us again: the
+            # loop's own end would wait for ever for an engine that is just being started.
+            await self._engines.stop()
+
+    async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
