@@ -31,9 +31,12 @@ WHOLE, GAP = 1.5, 0.3
 
 def first_token(side: Side, others: int, failed: list[str]) -> float:
     """Return the seconds to a short request's first token while others are busy."""
-    with busy(side, others, 64) as lost:
-        _, heard = side.urgent(voice())
-    failed += lost
+    heard: list[float] = []
+    # Now and then the little model has nothing to say to what it does not know.
+    while not heard:
+        with busy(side, others, 64) as lost:
+            _, heard = side.urgent(voice())
+        failed += lost
     return heard[0]
 
 
