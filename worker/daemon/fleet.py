@@ -131,21 +131,32 @@ class Group:
             to = None if came is None or len(job.routes) > 1 else self.lighter(ANY_LOAD)
             if came is None or to is None:
                 continue
-            if await self.hand_on(came, request.client, request.lane, to):
+            if await self.hand_on(came, request, request.lane, to):
                 jobs.let_go(job)
                 await journal.release(request.client, request.key)
 
     def claim(self, request: Request) -> None:
         """Say that a request, and its session, are ours from now on."""
         for name in names_of(request):
-            if self._fleet.holder(name) == self._topics.worker:
-                continue
-            self._fleet.note_claim(name, self._topics.worker)
-            claim = encode_retained({"worker": self._topics.worker}, self._topics.claim(name))
-            self._publish(msgspec.structs.replace(claim, expiry_s=self._claim_s))
+            self._claim_for(self._topics.worker, name)
 
-    async def hand_on(self, incoming: Incoming, client: str, lane: Lane | None, to: str) -> bool:
-        """Send a request to another worker as it came; False if the broker does not take it."""
+    def _claim_for(self, worker: str, name: Name) -> None:
+        if self._fleet.holder(name) == worker:
+            return
+        self._fleet.note_claim(name, worker)
+        claim = encode_retained({"worker": worker}, self._topics.claim(name))
+        self._publish(msgspec.structs.replace(claim, expiry_s=self._claim_s))
+
+    async def hand_on(
+        self, incoming: Incoming, request: Request, lane: Lane | None, to: str
+    ) -> bool:
+        """Send a request to another worker as it came; False if the broker does not take it.
+
+        It is claimed for that one first: if we die now, the broker gives the request to a third,
+        which must know.
+        """
+        client = request.client
+        self._claim_for(to, ("request", client, request.id))
         message = Outgoing(
             topic=self._topics.handed_on(to, client, lane),
             payload=incoming.payload,

@@ -195,7 +195,7 @@ class Intake:
         if to is None:
             return False
         _, lane = self._topics.parse_request(incoming.topic)
-        return await group.hand_on(incoming, request.client, lane, to)
+        return await group.hand_on(incoming, request, lane, to)
 
     async def _accept(self, request: Request, incoming: Incoming) -> None:
         arrived = incoming.arrived

@@ -136,6 +136,15 @@ def _tail_of(connection: sqlite3.Connection, number: int) -> Tail:
     return tail
 
 
+def left_over(connection: sqlite3.Connection) -> set[tuple[str, bytes]]:
+    """Return client and key of all that is not answered, or whose reply may not be out."""
+    rows = connection.execute(
+        "SELECT client, key FROM record WHERE state IN ('accepted', 'running')"
+        " OR EXISTS (SELECT 1 FROM route WHERE route.record = number AND pending)"
+    )
+    return {(client, key) for client, key in rows}
+
+
 def undelivered(connection: sqlite3.Connection) -> list[Undelivered]:
     """Return every final reply that the broker has not confirmed, in order of arrival."""
     rows = connection.execute(

@@ -264,9 +264,9 @@ class Journal:
             return queries.replayed(connection)
 
     def left_over(self) -> set[tuple[str, bytes]]:
-        """Return client and key of all that is not answered, or whose reply may not be out."""
-        unanswered = {(entry.request.client, entry.request.key) for entry in self.backlog()}
-        return unanswered | {(one.client, one.key) for one in self.undelivered()}
+        """Return client and key of all that is not over; blocks, for the start."""
+        with open_for_reading(self._path) as connection:
+            return queries.left_over(connection)
 
     def undelivered(self) -> list[Undelivered]:
         """Return every reply that the broker has not confirmed; blocks, for the start."""
