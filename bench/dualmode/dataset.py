@@ -35,6 +35,7 @@ NEAR = {
     ],
     machines: [*neighbours.MACHINES, (machines.margin, 2)],
     stories: [*neighbours.STORIES, (stories.packs, 4), (stories.gain_and_loss, 3)],
+    homes: [(homes.condition, 6), (homes.missing, 4), (homes.flat, 5), (homes.everywhere, 3)],
 }  # fmt: skip
 """What is learned beside a module's own kinds, and those of them that want more."""
 
@@ -46,11 +47,11 @@ THOUGHT_SHARE_ELSE = 0.8
 """How often an example of a category is seen with its thought, and one of those to be worked out."""
 
 
-def draw(rng: Random, less: float = 1.0) -> Example:
-    """Return one example to learn from, of homes and talk `less` of their share."""
+def draw(rng: Random, home: float = 1.0) -> Example:
+    """Return one example to learn from, of homes `home` times their share."""
     modules, shares = zip(*SHARES, strict=True)
     weights = [
-        share * (less if module in (homes, talk) else 1.0)
+        share * (home if module is homes else 1.0)
         for module, share in zip(modules, shares, strict=True)
     ]
     module = rng.choices(modules, weights)[0]
@@ -174,9 +175,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--examples", type=int, default=26_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--less", type=float, default=1.0, help="How much of the share of homes and talk."
-    )
+    parser.add_argument("--home", type=float, default=1.0, help="Homes, times their share.")
     parser.add_argument("--thoughts", type=float, default=THOUGHT_SHARE_ELSE)
     arguments = parser.parse_args()
     encode = Encoder(tokenizer_folder(arguments.out / "tokenizer"), arguments.thoughts)
@@ -184,7 +183,7 @@ def main() -> None:
     tokens: list[int] = []
     starts, targets = [0], []
     for _ in range(arguments.examples):
-        prompt, target = encode(rng, draw(rng, arguments.less))
+        prompt, target = encode(rng, draw(rng, arguments.home))
         tokens += prompt + target
         starts.append(len(tokens))
         targets.append(len(target))
