@@ -190,7 +190,8 @@ def test_resume_replays_from_any_seq(client):
 
 
 def test_resume_takes_a_seq_for_each_kind(client):
-    request_id = send(client, "a b c d", stream=True, mode="think")
+    # Words that come slower than pieces are sent are a piece each.
+    request_id = send(client, "stub: tokens=4 delay_ms=60", stream=True, mode="think")
     Heard(client, request_id)
     again = resumed(client, request_id, from_seq={"answer": 3, "reasoning": 1})
     assert (again.seqs("answer"), again.seqs("reasoning")) == ([3], [1, 2])

@@ -2,7 +2,8 @@
 
 A parked job keeps its KV cache in the engine and goes on later, token for token, as if nothing had
 been. While an interactive request runs all batch work is parked, as far as `scheduler.yielding`
-allows, and one more row where none is free; while a standard one runs, half of the batch rows.
+allows, and one more row where none is free; while a standard one runs, half of the batch rows or
+more, by what they cost it.
 """
 
 from __future__ import annotations

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 _POISON_ATTEMPTS = 2
 
+_STANDARD_PACE = 0.65
+"""What is left of a standard request's speed beside batch work, of one that runs alone."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -298,7 +301,9 @@ class Serving:
         if self._yielding.look(self._clock(), hurried=hurried):
             self._batch_rows = 0
         elif self.parking.allowed and self._wants_rows(Lane.STANDARD):
-            self._batch_rows = max(1, self.rows // 2)
+            # With a row for him the batch shall not be so large that he notices.
+            beside = self.speeds.rows_at_pace(_STANDARD_PACE, self.rows) - 1
+            self._batch_rows = max(1, min(beside, self.rows // 2))
         else:
             self._batch_rows = self.rows
         aside = self.parking.stepping_aside(self._running.values(), self._batch_rows)
@@ -419,7 +424,9 @@ class Serving:
     def engine_step(self, step: Step) -> None:
         """Pass on what came of a step."""
         self.stored = step.stored or self.stored
-        self.speeds.note_step(step.prefill_tokens, step.prefill_s, step.decode_rows, step.decode_s)
+        self.speeds.note_step(
+            step.prefill_tokens, step.prefill_s, step.decode_rows, step.decode_s, step.decode_steps
+        )
         if step.memory is not None:
             self.memory = step.memory
         for row, tokens in step.tokens:

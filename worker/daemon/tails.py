@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from worker.daemon.job import Job, Said
     from worker.journal.store import Journal
 
-EVERY_S = 0.05
+EVERY_S = 0.04
 """Between two commits for what is listened to; what a request says first does not wait for it."""
 
 UNHEARD_EVERY_S = 1.0

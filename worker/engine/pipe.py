@@ -1,7 +1,7 @@
 """What crosses the pipe between the daemon and the engine, both ways; imports no mlx.
 
-Frames are a 4-byte big-endian length and a MessagePack body. The engine sends one `Step` for
-each step of the batch, not one message a token: sixteen streams cost one write.
+Frames are a 4-byte big-endian length and a MessagePack body. The engine sends a `Step` for one
+step of the batch or several, not one message a token.
 """
 
 from __future__ import annotations
@@ -261,7 +261,8 @@ class Step(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
 
     `tokens` are the ids each row produced (row, ids), kept by the daemon so that a row can go on
     in a new engine. Speeds are this step's: prompt tokens prefilled and the seconds it took, rows
-    decoded and the seconds. `memory` comes now and then.
+    decoded and the seconds, which are those of `decode_steps` steps together. `memory` comes now
+    and then.
     """
 
     events: list[RowEvent] = []
@@ -270,6 +271,7 @@ class Step(Struct, frozen=True, tag=True, omit_defaults=True, kw_only=True):
     prefill_s: float = 0.0
     decode_rows: int = 0
     decode_s: float = 0.0
+    decode_steps: int = 1
     stored: Stored | None = None
     memory: Memory | None = None
 

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from worker.domain.errors import BadRequest, ContextTooLong, EngineFailed, ThinkqError
 from worker.engine import blas
 from worker.engine.disk import Disk
+from worker.engine.outbox import Outbox
 from worker.engine.pipe import (
     Ahead,
     Cancel,
@@ -82,7 +83,7 @@ def main(arguments: list[str]) -> int:
     )
     reader.start()
     send(ready)
-    _serve(generation, inbox, send)
+    _serve(generation, inbox, Outbox(send))
     return 0
 
 
@@ -191,30 +192,31 @@ def _failed(row: int, error: ThinkqError) -> Failed:
     return Failed(row, error.code, error.message, error.field)
 
 
-def _serve(generation: Pools, inbox: Inbox, send: Callable[[FromEngine], None]) -> None:
+def _serve(generation: Pools, inbox: Inbox, outbox: Outbox) -> None:
     while True:
         if generation.idle:
-            _read_ahead(generation, inbox, send)
-            _deal_with(inbox.get(), generation, send)
+            _read_ahead(generation, inbox, outbox)
+            _deal_with(inbox.get(), generation, outbox)
         while not inbox.empty():
-            _deal_with(inbox.get(), generation, send)
+            _deal_with(inbox.get(), generation, outbox)
         if not generation.idle:
-            send(generation.step())
+            outbox.put(generation.step())
 
 
-def _read_ahead(generation: Pools, inbox: Inbox, send: Callable[[FromEngine], None]) -> None:
+def _read_ahead(generation: Pools, inbox: Inbox, outbox: Outbox) -> None:
     """Read what may be asked next, a chunk at a time, until there is a message or nothing left."""
     while generation.ahead_pending and inbox.empty():
         generation.step_ahead()
     generation.pause_ahead()
     if (stored := generation.stored()) is not None:
-        send(Step(stored=stored))
+        outbox.put(Step(stored=stored))
+    outbox.flush()
 
 
 def _deal_with(
     message: Row | Ahead | Cancel | Conclude | Park | Resume | Forget | Failed,
     generation: Pools,
-    send: Callable[[FromEngine], None],
+    outbox: Outbox,
 ) -> None:
     events: list[RowEvent] = []
     if isinstance(message, Cancel):
@@ -234,7 +236,9 @@ def _deal_with(
     else:
         generation.submit(message)
     if events:
-        send(Step(events=events))
+        outbox.put(Step(events=events))
+    # A prompt may follow, whose first chunk takes long.
+    outbox.flush()
 
 
 if __name__ == "__main__":

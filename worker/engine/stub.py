@@ -29,6 +29,7 @@ from msgspec.structs import replace
 
 from worker.domain.messages import Kind, Mode
 from worker.domain.model import ModelInfo
+from worker.engine.outbox import Outbox
 from worker.engine.pipe import (
     Ahead,
     Cancel,
@@ -223,12 +224,14 @@ def _run(
 ) -> None:
     rows: dict[int, _Row] = {}
     parked: dict[int, _Row] = {}
+    outbox = Outbox(lambda step: connection.sendall(frame(step)))
     while True:
         while not rows or not inbox.empty():
             step = _deal_with(inbox.get(), rows, parked, context_tokens)
             if step is not None:
-                connection.sendall(frame(step))
-        connection.sendall(frame(_step(rows)))
+                outbox.put(step)
+            outbox.flush()
+        outbox.put(_step(rows))
 
 
 def _load(path: str, connection: socket.socket) -> None:

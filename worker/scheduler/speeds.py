@@ -84,6 +84,29 @@ class Speeds:
             return None
         return known[min(known, key=lambda other: (abs(other - rows), other))]
 
+    def rows_at_pace(self, share: float, most: int) -> int:
+        """Return how many rows may run for each to be at least so fast, of one that runs alone.
+
+        What was never measured is between what was, by the time of a step.
+
+        Args:
+            share: Of the speed of a row alone.
+            most: As many as there are, which is the answer too while one alone is unknown.
+
+        """
+        known = self.measured.row_tokens_per_s
+        if 1 not in known:
+            return most
+        longest_s = 1 / (share * known[1])
+        return next((rows for rows in range(most, 1, -1) if self._step_s(rows) <= longest_s), 1)
+
+    def _step_s(self, rows: int) -> float:
+        known = self.measured.row_tokens_per_s
+        below = max(other for other in known if other <= rows)
+        above = min((other for other in known if other > rows), default=below)
+        part = (rows - below) / (above - below) if above > below else 0.0
+        return (1 - part) / known[below] + part / known[above]
+
     @property
     def answer_tokens(self) -> float:
         """Tokens that a request writes, thought and answer: the mean of late; 1 while unknown."""
@@ -101,8 +124,10 @@ class Speeds:
             self._steps.clear()
         self.measured.fingerprint = fingerprint
 
-    def note_step(self, prefill_tokens: int, prefill_s: float, rows: int, decode_s: float) -> None:
-        """Take the figures of one step of the engine."""
+    def note_step(
+        self, prefill_tokens: int, prefill_s: float, rows: int, decode_s: float, steps: int = 1
+    ) -> None:
+        """Take the figures of one step of the engine, or the sums of several of as many rows."""
         measured = self.measured
         if prefill_tokens >= _MIN_PREFILL_TOKENS and prefill_s > 0:
             measured.prefill_tokens_per_s = _mixed(
@@ -112,10 +137,10 @@ class Speeds:
             self._rows = rows
             known = measured.row_tokens_per_s
             # What a client sees of its stream, a prompt of another's that was read in between too.
-            step_s = decode_s + max(0.0, prefill_s)
+            step_s = (decode_s + max(0.0, prefill_s)) / steps
             before_s = 1 / known[rows] if known.get(rows) else None
-            self._steps[rows] += 1
-            weight = max(_STEP_WEIGHT, 1 / self._steps[rows])
+            self._steps[rows] += steps
+            weight = max(1 - (1 - _STEP_WEIGHT) ** steps, min(1.0, steps / self._steps[rows]))
             known[rows] = 1 / _mixed(before_s, step_s, weight)
 
     def beside_others(self, rows: int, *, patient: bool) -> float | None:
