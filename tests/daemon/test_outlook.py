@@ -20,7 +20,9 @@ SPEEDS = Speeds(
 def found(
     lane, *running, ahead=(), rows=4, parks=True, stands_still=True, batch_rows=4, first=None
 ):
-    company = Company(running, rows, parks, stands_still, batch_rows=batch_rows)
+    company = Company(
+        running, rows, parks, stands_still, batch_rows=batch_rows, beside_standard=rows // 2 or 1
+    )
     return outlook(lane, company, ahead=ahead, more=0, speeds=SPEEDS, now=0.0, first=first)
 
 

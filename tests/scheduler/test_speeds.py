@@ -65,6 +65,34 @@ def test_a_model_whose_loading_outlasts_the_deadline_is_unreachable_whatever_its
     assert not fit(Speeds(), characters=30, left_s=1.0, queue_s=2.0).reachable
 
 
+def rows_measured(**tokens_per_s):
+    """Return speeds with what a row gets a second, by the number of rows: `r1=50`."""
+    return Speeds(Measured(row_tokens_per_s={int(k[1:]): v for k, v in tokens_per_s.items()}))
+
+
+def test_as_many_rows_keep_the_pace_as_a_step_of_theirs_is_short_enough():
+    speeds = rows_measured(r1=50.0, r3=40.0, r16=10.0)
+    # Steps of 20, 25 and 100 ms: 31 ms are those of 4 rows, as far as between 3 and 16 is a line.
+    assert speeds.rows_at_pace(0.65, 16) == 4
+    assert speeds.rows_at_pace(0.65, 3) == 3
+
+
+def test_one_row_keeps_its_own_pace_at_least():
+    assert rows_measured(r1=50.0, r2=10.0).rows_at_pace(0.65, 16) == 1
+
+
+def test_all_rows_keep_the_pace_while_nobody_has_run_alone():
+    assert rows_measured(r4=10.0).rows_at_pace(0.65, 16) == 16
+
+
+def test_the_steps_of_a_sum_weigh_as_much_as_one_after_the_other():
+    summed, single = measured(), measured()
+    summed.note_step(0, 0.0, 1, 20 * 0.02, steps=20)
+    for _ in range(20):
+        single.note_step(0, 0.0, 1, 0.02)
+    assert abs(summed.at(1) / single.at(1) - 1) < 0.05
+
+
 def test_work_ends_a_tenth_before_a_short_deadline_and_a_quarter_second_before_a_long_one():
     assert stop_before_s(1.0) == 0.1
     assert stop_before_s(60.0) == 0.25

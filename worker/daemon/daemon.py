@@ -12,12 +12,12 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import structlog
 
-from worker.daemon import models, remembered
+from worker.daemon import announcing, models, remembered, resuming
 from worker.daemon.access import DAY_S, Access
 from worker.daemon.ahead import ReadingAhead
+from worker.daemon.announcing import Announcing
 from worker.daemon.choice import Choice
 from worker.daemon.control import Control
 from worker.daemon.counterfactuals import Counterfactuals
@@ -37,18 +37,14 @@ from worker.daemon.parts import (
     tool_rules,
 )
 from worker.daemon.preparing import Preparing
+from worker.daemon.reloading import Reloading
 from worker.daemon.room import Bounds, Room
 from worker.daemon.streams import Streams
 from worker.daemon.tails import Tails
-from worker.daemon.unlearning import unlearn
 from worker.domain.errors import EngineFailed
 from worker.domain.policy import Limits
 from worker.journal.storage import FILE_NAME
 from worker.journal.store import Journal, JournalError
-from worker.observe import presence
-from worker.router.site import SiteError
-from worker.settings_sources import SettingsError
-from worker.transport import codec
 from worker.transport.connection import Connection
 from worker.transport.topics import Topics
 from worker.transport.window import Window
@@ -58,7 +54,6 @@ if TYPE_CHECKING:
 
     from worker.daemon.fleet import Group
     from worker.domain.messages import Request
-    from worker.domain.model import ModelInfo
     from worker.settings import Settings
     from worker.transport.connection import State
     from worker.transport.packets import Incoming, Outgoing
@@ -68,9 +63,6 @@ _METRICS_IN_GROUP_EVERY_S = 1.0
 """The others go by them."""
 _EXPIRE_EVERY_S = 300.0
 _GOODBYE_S = 3.0
-
-_RELOADED = ("thinking", "access")
-"""Sections that are taken over at SIGHUP; the others need a restart."""
 
 _log = structlog.get_logger(__name__)
 
@@ -92,17 +84,15 @@ class Daemon:
         self, settings: Settings, model_path: str, reload: Callable[[], Settings] | None = None
     ) -> None:
         self._settings = settings
-        self._reload = reload or (lambda: settings)
         self._worker = settings.worker.id
-        self._incarnation = time.time_ns() // 1_000_000
+        incarnation = time.time_ns() // 1_000_000
         self._topics = Topics(settings.topics.root, self._worker, settings.topics.group)
-        self._limits = Limits(
+        limits = Limits(
             payload_bytes=settings.limits.payload_bytes,
             metadata_bytes=settings.limits.metadata_bytes,
             depth=settings.limits.depth,
         )
         self._stop = asyncio.Event()
-        self._presence: presence.Presence = "online"
         self._why = "started"
         self._tasks: list[asyncio.Task[None]] = []
         self._journal = Journal.open(
@@ -122,7 +112,7 @@ class Daemon:
             on_message=self._received,
             on_state=self._connection_changed,
             birth=self._birth,
-            will=self._status_message("offline", "the connection was lost"),
+            will=announcing.will(self._topics, self._worker, incarnation),
         )
         self._window = Window(self._connection.ack, is_short=lambda: self._jobs.are_short_of_memory)
         self._delivery = Delivery(
@@ -158,6 +148,13 @@ class Daemon:
             doubt_below=settings.thinking.escalate_below,
             tool_rules=tool_rules(settings),
         )
+        self._reloading = Reloading(
+            settings,
+            reload or (lambda: settings),
+            choice=self._choice,
+            delivery=self._delivery,
+            access=self._access,
+        )
         preparing = Preparing(
             journal=self._journal,
             choice=self._choice,
@@ -192,7 +189,7 @@ class Daemon:
         self._group = group(settings, self._topics, self._connection.publish)
         shared: dict[str, Any] = {
             "topics": self._topics,
-            "limits": self._limits,
+            "limits": limits,
             "reply_allow": settings.topics.reply_allow,
             "journal": self._journal,
             "jobs": self._jobs,
@@ -223,11 +220,26 @@ class Daemon:
                 streams=streams,
                 ahead=self._ahead,
                 caches=cache_folder(settings),
-                unlearn=self._unlearn,
+                unlearn=self._reloading.unlearn,
             ),
             acknowledge=self._window.ack,
             is_ours=self._connection.is_ours,
             group=self._group,
+        )
+        self._announcing = Announcing(
+            topics=self._topics,
+            worker=self._worker,
+            incarnation=incarnation,
+            limits=limits,
+            rows=settings.engine.max_rows,
+            cache_bytes=settings.engine.cache_bytes,
+            connection=self._connection,
+            catalogue=self._catalogue,
+            engines=self._engines,
+            jobs=self._jobs,
+            intake=self._intake,
+            endings=self._endings,
+            escalated=lambda: self._choice.escalations.escalated,
         )
 
     async def run(self) -> None:
@@ -252,18 +264,17 @@ class Daemon:
             self._access.restore(self._journal.tokens_spent(DAY_S))
         with suppress(EngineFailed):
             # A `forget` may have been cut short.
-            await self._unlearn()
+            await self._reloading.unlearn()
         self._engines.start()
         await self._connection.start()
+        every_s = _METRICS_EVERY_S if self._group is None else _METRICS_IN_GROUP_EVERY_S
         self._tasks = [
-            asyncio.create_task(self._publish_metrics(), name="metrics"),
+            asyncio.create_task(self._announcing.publish_metrics(every_s), name="metrics"),
             asyncio.create_task(self._expire_records(), name="expire"),
         ]
         if self._group is not None:
-            resuming = asyncio.create_task(
-                self._resume_in_group(self._group, earlier), name="resume"
-            )
-            self._tasks.append(resuming)
+            taken_up = self._resume_in_group(self._group, earlier)
+            self._tasks.append(asyncio.create_task(taken_up, name="resume"))
         if self._jobs.idle_work is not None:
             tries = asyncio.create_task(self._jobs.idle_work.run(), name="counterfactuals")
             self._tasks.append(tries)
@@ -291,98 +302,17 @@ class Daemon:
         self._resume(earlier)
 
     def _resume(self, earlier: set[tuple[str, bytes]]) -> None:
-        """Take up what an earlier life of this worker accepted and did not finish."""
-        now, now_s = time.monotonic(), time.time()
-        backlog = [
-            entry
-            for entry in self._journal.backlog()
-            if (entry.request.client, entry.request.key) in earlier
-        ]
-        for entry in backlog:
-            if self._jobs.find(entry.request.client, entry.request.key) is not None:
-                continue
-            arrived = now - max(0.0, now_s - entry.request.arrived_at)
-            self._jobs.add(
-                entry.request,
-                entry.routes,
-                arrived,
-                attempts=entry.attempts,
-                tail=entry.tail,
-                size_bytes=entry.size_bytes,
-            )
-        undelivered = [
-            record
-            for record in self._journal.undelivered()
-            if (record.client, record.key) in earlier
-        ]
-        for record in undelivered:
-            self._delivery.reply(record.client, record.key, record.reply, record.routes)
-        if backlog or undelivered:
-            tokens = sum(len(entry.tail.tokens) for entry in backlog)
-            _log.info("resumed", accepted=len(backlog), tokens=tokens, undelivered=len(undelivered))
+        resuming.resume(earlier, journal=self._journal, jobs=self._jobs, delivery=self._delivery)
 
     def _look_again(self) -> None:
         """Take up what commands beside us have changed, and the rules of the settings."""
-        self._read_settings_again()
-        self._choose_anew()
-        self._choice.tool_rules = tool_rules(self._settings)
-        self._delivery.show_reasoning = self._settings.thinking.publish_reasoning
-        self._access.use(rules(self._settings))
-        self._take_replayed()
-
-    def _choose_anew(self) -> None:
-        thinking = self._settings.thinking
-        self._choice.use(
-            router(self._settings),
-            presets(self._settings),
-            default_mode=thinking.default_mode,
-            budget_tokens=thinking.budget_tokens,
-        )
-
-    async def _unlearn(self) -> None:
-        """Take from the router what only those who were forgotten have taught it."""
-        try:
-            dropped = await asyncio.to_thread(unlearn, self._settings.data_dir)
-        except (JournalError, SiteError) as error:
-            _log.error("router_not_unlearned", why=str(error))
-            raise EngineFailed("what the router has learned could not be deleted") from error
-        if dropped:
-            _log.info("router_unlearned", weights=dropped)
-            self._choose_anew()
-
-    def _read_settings_again(self) -> None:
-        try:
-            settings = self._reload()
-        except SettingsError as error:
-            _log.error("settings_kept", why=str(error))
-            return
-        restart = [
-            name
-            for name in type(settings).model_fields
-            if name not in _RELOADED and getattr(settings, name) != getattr(self._settings, name)
-        ]
-        _log.info("settings_read_again", need_a_restart=restart)
-        changed = {name: getattr(settings, name) for name in _RELOADED}
-        self._settings = self._settings.model_copy(update=changed)
-
-    def _take_replayed(self) -> None:
-        """Take up dead requests that `thinkq dead replay` has called back."""
-        try:
-            entries = self._journal.replayed()
-        except JournalError as error:
-            _log.warning("replay_failed", error=str(error))
-            return
-        for entry in entries:
-            request = entry.request
-            if self._jobs.find(request.client, request.key) is None:
-                self._jobs.add(request, entry.routes, time.monotonic())
-        _log.info("replayed", requests=len(entries))
+        self._reloading.reload()
+        resuming.take_replayed(self._journal, self._jobs)
 
     async def _shut_down(self) -> None:
         grace_s = self._settings.shutdown.grace_s
-        self._presence = "draining"
         _log.info("draining", why=self._why, running=self._jobs.running, grace_s=grace_s)
-        self._connection.publish(self._status_message("draining", self._why))
+        self._announcing.draining(self._why)
         if self._topics.group is not None:
             # The others of the group get what comes from now on: kept here, it would wait for
             # our next start.
@@ -399,10 +329,7 @@ class Daemon:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._engines.stop()
         self._keep_speeds()
-        self._presence = "offline"
-        await self._connection.stop(
-            [self._status_message("offline", self._why)], timeout_s=_GOODBYE_S
-        )
+        await self._connection.stop([self._announcing.offline()], timeout_s=_GOODBYE_S)
         await self._journal.close()
         _log.info("stopped", why=self._why, handed_back=handed_back)
 
@@ -421,62 +348,10 @@ class Daemon:
         self._intake.message(incoming)
 
     def _birth(self) -> Sequence[Outgoing]:
-        return [
-            self._status_message(self._presence, self._why_so),
-            codec.encode_retained(self._card(), self._topics.card()),
-            self._metrics_message(),
-        ]
-
-    @property
-    def _why_so(self) -> str:
-        """What the status gives as its reason."""
-        place = self._engines.places[0]
-        if self._presence != "online":
-            return self._why
-        if place.failure is not None:
-            return f"there is no engine: {place.failure}"
-        return "the model is loaded" if place.residency == "resident" else self._why
+        return self._announcing.birth()
 
     def _announce(self) -> None:
-        for message in self._birth():
-            self._connection.publish(message)
-
-    def _card(self) -> dict[str, Any]:
-        return presence.card(
-            worker=self._worker,
-            model=self._serving.model,
-            limits=self._limits,
-            rows=self._settings.engine.max_rows,
-            speeds=self._speeds(),
-            cache={
-                "max_bytes": self._settings.engine.cache_bytes,
-                "pinned_bytes": models.stored(self._engines.places).pinned_bytes,
-            },
-            models=[models.card(place, self._catalogue) for place in self._engines.places],
-        )
-
-    def _status_message(self, status: presence.Presence, why: str) -> Outgoing:
-        # The will says "offline", and is written before there is anything else.
-        model = self._loaded_model() if status == "online" else None
-        body = presence.status(
-            status,
-            worker=self._worker,
-            incarnation=self._incarnation,
-            why=why,
-            model=None if model is None else model.name,
-        )
-        return codec.encode_retained(body, self._topics.status())
-
-    def _loaded_model(self) -> ModelInfo | None:
-        place = self._engines.places[0]
-        return place.serving.model if place.residency == "resident" else None
-
-    def _speeds(self) -> dict[str, float | None]:
-        speeds = self._serving.speeds
-        return {
-            "prefill_tokens_per_s": models.rounded(speeds.prefill_tokens_per_s),
-            "row_tokens_per_s": models.rounded(speeds.row_tokens_per_s),
-        }
+        self._announcing.announce()
 
     def _model_of(self, request: Request) -> str:
         return self._catalogue.of_request(request, self._access.quota_of(request.client))
@@ -485,36 +360,6 @@ class Daemon:
         servings = (place.serving for place in self._engines.places)
         measured = {serving.name: serving.speeds.measured for serving in servings}
         remembered.write(self._settings.data_dir, measured)
-
-    async def _publish_metrics(self) -> None:
-        last: Outgoing | None = None
-        every_s = _METRICS_EVERY_S if self._group is None else _METRICS_IN_GROUP_EVERY_S
-        while True:
-            await asyncio.sleep(every_s)
-            message = self._metrics_message()
-            if message != last and self._connection.connected:
-                self._connection.publish(message)
-                last = message
-
-    def _metrics_message(self) -> Outgoing:
-        body = presence.metrics(
-            queue=self._jobs.depth(),
-            running=self._jobs.running,
-            rows=self._settings.engine.max_rows,
-            parked=self._jobs.parked,
-            parked_in_all=self._jobs.parked_in_all,
-            accepted=self._intake.accepted,
-            refused=self._intake.refused,
-            answered=self._endings.answered,
-            escalated=self._choice.escalations.escalated,
-            tokens=self._jobs.tokens_produced,
-            speeds=self._speeds(),
-            memory=self._serving.memory,
-            engine_starts=self._engines.starts,
-            models={place.serving.name: models.metrics(place) for place in self._engines.places},
-            cache=msgspec.structs.asdict(models.stored(self._engines.places)),
-        )
-        return codec.encode_retained(body, self._topics.metrics(), qos=0)
 
     async def _expire_records(self) -> None:
         while True:

@@ -1,6 +1,6 @@
 """What a request would find if it came now: who is before it, and who runs beside it; pure.
 
-An interactive request waits for no batch work, and a standard one for half of it: those are
+An interactive request waits for no batch work, and a standard one for some of it: the others are
 parked (`parking`), so they count neither as queue nor, as far as they stand still, as company.
 """
 
@@ -28,7 +28,8 @@ class Company(Struct, frozen=True):
     """The rows of a model: who has one, how many there are, and whether any is given away.
 
     `parks` says whether batch work steps aside, `stands_still` whether all of it does for an
-    interactive request, `batch_rows` how many rows it has now.
+    interactive request, `batch_rows` how many rows it has now, `beside_standard` how many while a
+    standard request runs.
     """
 
     running: Sequence[Job]
@@ -36,6 +37,7 @@ class Company(Struct, frozen=True):
     parks: bool
     stands_still: bool
     batch_rows: int
+    beside_standard: int
 
 
 def outlook(
@@ -87,10 +89,10 @@ def _who_keeps(lane: Lane, company: Company) -> tuple[list[Job], int, int]:
     if not company.parks:
         return list(running), len(running), rows
     if lane is Lane.BATCH:
-        # What stands still now goes on later, with half of the rows at least.
-        return batch, len(running), company.batch_rows or max(1, rows // 2)
+        # What stands still now goes on later, beside standard requests at least.
+        return batch, len(running), company.batch_rows or company.beside_standard
     if lane is Lane.STANDARD:
-        staying = batch[: max(1, rows // 2)]
+        staying = batch[: company.beside_standard]
         return [*others, *staying], len(others) + len(staying), rows
     interactive = [job for job in others if job.lane is Lane.INTERACTIVE]
     return interactive, len(others) if company.stands_still else len(running), rows

@@ -1,7 +1,7 @@
 """One model at work: who waits for it, who has a row of its engine, who is parked, what it says.
 
-It is its engine's listener, on the daemon's event loop. A job gets a row when the lanes say so;
-what it says goes to `streams`, its end to `endings`.
+It is its engine's listener, on the daemon's event loop. `rows` decides who gets a row, `hearing`
+what an engine's words mean for a job; what is to be done then is done here.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec.structs import replace
 
-from worker.daemon.choice import At, length_of, what_fits
+from worker.daemon.choice import what_fits
 from worker.daemon.endings import JOURNAL_RETRY_S
+from worker.daemon.hearing import Hearing, Needs
 from worker.daemon.in_time import InTime, is_heard
 from worker.daemon.job import Stage
-from worker.daemon.outcome import raised
-from worker.daemon.outlook import LOOKED_AT, Company, outlook
-from worker.daemon.summarizing import Summary
-from worker.domain.errors import ContextTooLong, EngineFailed, ThinkqError
-from worker.domain.messages import Kind, Lane
-from worker.engine.pipe import Cancel, Done, Escalated, NoRoom, State, Stored, Text
+from worker.daemon.outlook import LOOKED_AT, outlook
+from worker.daemon.rows import Rows
+from worker.domain.errors import EngineFailed, ThinkqError
+from worker.engine.pipe import Cancel, Done, Stored
 from worker.journal.store import JournalError
-from worker.scheduler.yielding import Yielding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -38,16 +36,14 @@ if TYPE_CHECKING:
     from worker.daemon.streams import Streams
     from worker.domain.messages import Request
     from worker.domain.model import Memory, ModelInfo
-    from worker.engine.pipe import Failed, RowEvent, Step
+    from worker.engine.pipe import RowEvent, Step
     from worker.engine.supervisor import Engine
     from worker.scheduler.forecast import Outlook
-    from worker.scheduler.lanes import Lanes, Waiting
+    from worker.scheduler.lanes import Lanes
     from worker.scheduler.speeds import Speeds
 
 _POISON_ATTEMPTS = 2
 
-_STANDARD_PACE = 0.65
-"""What is left of a standard request's speed beside batch work, of one that runs alone."""
 
 _log = structlog.get_logger(__name__)
 
@@ -88,7 +84,9 @@ class Serving:
         self._streams = streams
         self._endings = endings
         self._clock = clock
-        self._running: dict[int, Job] = {}
+        self._rows = Rows(rows, lanes=lanes, parking=parking, live=live, speeds=speeds)
+        self._hearing = Hearing(preparing=preparing, speeds=speeds, streams=streams, clock=clock)
+        self._in_time = InTime(speeds, clock, conclude=self._conclude, stop=self.stop)
         self.name = name
         self.lanes = lanes
         self.speeds = speeds
@@ -97,8 +95,6 @@ class Serving:
         self.engines: Engines | None = None
         """Who brings the engine when it is wanted, and takes it away."""
         self.engine: Engine | None = None
-        self.held = False
-        """Whether nothing more may begin, since another model wants the memory."""
         self.is_loading = False
         """Whether who waits is told that the model is being loaded."""
         self.model: ModelInfo | None = None
@@ -107,24 +103,19 @@ class Serving:
         """What the engine last said of its memory."""
         self.tokens_produced = 0
         self.stored = Stored()
-        self._narrowed: int | None = None
         self.on_end: Callable[[], None] = lambda: None
         """Called when a job has left its row."""
         self.idle_work: Counterfactuals | None = None
-        self._yielding = Yielding()
-        self._in_time = InTime(speeds, clock, conclude=self._conclude, stop=self.stop)
-        self._batch_rows = rows
-        """How many rows batch work may have now."""
 
     @property
     def running(self) -> int:
         """How many jobs have a row."""
-        return len(self._running)
+        return len(self._rows)
 
     @property
     def at_work(self) -> bool:
         """Whether any job has a row, or had one and is parked."""
-        return bool(self._running or self.parking)
+        return bool(self._rows or self.parking)
 
     @property
     def is_idle(self) -> bool:
@@ -132,19 +123,23 @@ class Serving:
         return not (self.at_work or self.lanes)
 
     @property
+    def held(self) -> bool:
+        """Whether nothing more may begin, since another model wants the memory."""
+        return self._rows.held
+
+    @held.setter
+    def held(self, held: bool) -> None:
+        self._rows.held = held
+
+    @property
     def rows_now(self) -> int:
         """How many jobs may have a row: fewer than usual while memory is short."""
-        return self.rows if self._narrowed is None else self._narrowed
+        return self._rows.limit
 
     @property
     def is_short_of_memory(self) -> bool:
         """Whether jobs wait for memory that others must leave first, and many do."""
-        return self._narrowed is not None and len(self.lanes) >= self.rows
-
-    @property
-    def load(self) -> int:
-        """How many wait, less the rows that are free."""
-        return len(self.lanes) + len(self._running) - self.rows_now
+        return self._rows.are_narrowed and len(self.lanes) >= self.rows
 
     @property
     def waiting_since(self) -> float | None:
@@ -168,7 +163,7 @@ class Serving:
         rows, more = self.lanes.before(request.client, request.lane, arrived, LOOKED_AT)
         found = outlook(
             request.lane,
-            self._company(),
+            self._rows.company(),
             ahead=[self._live[row] for row in rows],
             more=more + held,
             speeds=self.speeds,
@@ -176,16 +171,6 @@ class Serving:
             first=self._live.at_turn(request.session),
         )
         return replace(found, queue_s=found.queue_s + self.ready_in_s)
-
-    def _company(self) -> Company:
-        parks = self.parking.allowed
-        return Company(
-            list(self._running.values()),
-            rows=max(1, self.rows_now),
-            parks=parks,
-            stands_still=parks and not self._yielding.recovering,
-            batch_rows=min(self._batch_rows, max(1, self.rows_now)),
-        )
 
     def ready_engine(self) -> Engine | None:
         """Return the engine if it takes rows now."""
@@ -215,7 +200,7 @@ class Serving:
             self.engine.cancel(Cancel(job.row, reason))
         elif self.lanes.remove(job.row) is not None:
             self.end(job, self._endings.stopped(job, reason))
-        elif job.row in self._running and self.engine is not None:
+        elif self._rows.get(job.row) is job and self.engine is not None:
             self.engine.cancel(Cancel(job.row, reason))
         if reason == "deadline" and self._in_engine(job.row):
             self._in_time.ending(job, self._wait_no_longer)
@@ -230,8 +215,8 @@ class Serving:
         """Free a job's row at once, and let go of the job when its reply is on disk."""
         job.model = self.model
         # What it leaves may be enough for whoever waits.
-        self._narrowed = None
-        self._running.pop(job.row, None)
+        self._rows.widen()
+        self._rows.leave(job.row)
         if self.parking.leave(job.row):
             self.lanes.remove(job.row)
         self._streams.tails.ended(job)
@@ -258,7 +243,7 @@ class Serving:
 
     def wait_again(self, job: Job) -> None:
         """Put a job that had a row back among those that wait."""
-        self._running.pop(job.row, None)
+        self._rows.leave(job.row)
         if self.parking.leave(job.row):
             # Its row ended, or found no memory, as it was parked: there is nothing to resume.
             self.lanes.remove(job.row)
@@ -280,80 +265,35 @@ class Serving:
                 self.engines.wanted(self)
             return
         if engine is not None:
-            self._step_aside(engine)
-        while engine is not None:
-            victim = None
-            if len(self._running) < self.rows_now:
-                waiting = self.lanes.take(self._may_start)
-            else:
-                victim = self.parking.victim(self._running.values())
-                waiting = None if victim is None else self.lanes.take(self._may_take_a_row)
-            if waiting is None:
-                return
+            self._park(self._rows.stepping_aside(self._clock()), engine)
+        while engine is not None and (found := self._rows.take_next()) is not None:
+            waiting, victim = found
             if victim is not None:
                 victim.times_parked += 1
                 self._park([victim], engine)
             self._give_row(self._live[waiting.row], engine)
 
-    def _step_aside(self, engine: Engine) -> None:
-        """Park the batch work that would slow down whoever is more urgent, as he begins."""
-        hurried = self.parking.allowed and self._wants_rows(Lane.INTERACTIVE)
-        if self._yielding.look(self._clock(), hurried=hurried):
-            self._batch_rows = 0
-        elif self.parking.allowed and self._wants_rows(Lane.STANDARD):
-            # With a row for him the batch shall not be so large that he notices.
-            beside = self.speeds.rows_at_pace(_STANDARD_PACE, self.rows) - 1
-            self._batch_rows = max(1, min(beside, self.rows // 2))
-        else:
-            self._batch_rows = self.rows
-        aside = self.parking.stepping_aside(self._running.values(), self._batch_rows)
-        if aside:
-            self._park(aside, engine)
-
-    def _wants_rows(self, lane: Lane) -> bool:
-        runs = any(job.lane is lane for job in self._running.values())
-        return runs or self.lanes.any_of(lane, self._may_start)
-
     def _give_row(self, job: Job, engine: Engine) -> None:
         job.begin(self._clock())
         self._live.take_turn(job)
-        self._running[job.row] = job
+        self._rows.give(job)
         if self.parking.leave(job.row):
             engine.resume(job.row)
         else:
             self._live.in_background(self._start(job, engine))
 
     def _park(self, jobs: Sequence[Job], engine: Engine) -> None:
+        if not jobs:
+            return
         # The youngest first: each goes before those of its client that wait already.
         for job in sorted(jobs, key=lambda job: job.row, reverse=True):
-            del self._running[job.row]
+            self._rows.leave(job.row)
             self._live.give_turn_back(job)
             job.stage = Stage.WAITING
             self.parking.park(job)
             self.lanes.put_back(job.waiting())
             _log.info("parked", id=job.request.id, client=job.request.client, lane=job.lane)
         engine.park([job.row for job in jobs])
-
-    def _may_take_a_row(self, waiting: Waiting) -> bool:
-        return waiting.lane is Lane.INTERACTIVE and self._may_start(waiting)
-
-    def _may_start(self, waiting: Waiting) -> bool:
-        if (self._live.draining or self.held) and waiting.row not in self.parking:
-            return False
-        if waiting.lane is Lane.BATCH and self._batch_running() >= self._batch_rows:
-            return False
-        if not self._live.is_free(waiting.session):
-            return False
-        # Of those that may have taken the engine down, one runs at a time: the next crash then
-        # names the one to blame.
-        suspect = self._live[waiting.row].attempts > 0
-        return not (suspect and any(other.attempts for other in self._running.values()))
-
-    def _batch_running(self) -> int:
-        return sum(job.lane is Lane.BATCH for job in self._running.values())
-
-    def _is_out_of_turn(self, job: Job) -> bool:
-        return job.lane is Lane.BATCH and self._batch_running() > self._batch_rows
 
     async def _start(self, job: Job, engine: Engine) -> None:
         model = None if self.model is None else self.model.fingerprint
@@ -362,7 +302,8 @@ class Serving:
             job.start_over()
         job.begun_with = model
         try:
-            submit = await self._preparing.for_engine(job, self._at(job))
+            at = self._rows.at(job, self.model)
+            submit = await self._preparing.for_engine(job, at)
         except ThinkqError as error:
             self.fail(job, error)
             return
@@ -380,7 +321,7 @@ class Serving:
             job.stopped = "deadline"
         if job.stopped is not None:
             self.end(job, self._endings.stopped(job, job.stopped))
-        elif engine is not self.ready_engine() or self._is_out_of_turn(job):
+        elif engine is not self.ready_engine() or self._rows.is_out_of_turn(job):
             # It went down while the session was read, or somebody came who can't wait.
             self.wait_again(job)
             self.start_next()
@@ -388,22 +329,12 @@ class Serving:
             engine.submit(submit)
             job.submitted = True
             job.submit = submit if self.idle_work is not None else None
-            self._in_time.begun(job, len(self._running))
-
-    def _at(self, job: Job) -> At:
-        unread = (
-            other
-            for other in self._running.values()
-            if other is not job and not other.generated and other.row < job.row
-        )
-        waits = job.lane is not Lane.INTERACTIVE
-        queue_s = sum(self.speeds.reading_s(length_of(other.request)) for other in unread if waits)
-        rows, patient = max(1, len(self._running)), job.lane is Lane.BATCH
-        return At(self.speeds, self.model, rows, queue_s, patient)
+            self._in_time.begun(job, self.running)
 
     def _is_hopeless(self, job: Job) -> bool:
         """Tell whether nothing that it could say now would be there before its deadline."""
-        return not job.generated and not what_fits(job, self._clock(), self._at(job)).reachable
+        at = self._rows.at(job, self.model)
+        return not job.generated and not what_fits(job, self._clock(), at).reachable
 
     def _conclude(self, job: Job) -> None:
         if self.engine is not None and job.submitted:
@@ -440,61 +371,23 @@ class Serving:
                 self._hear(job, event)
             elif self.idle_work is not None:
                 self.idle_work.event(event)
-        if self._yielding.active:
+        if self._rows.stand_still:
             # Batch work stands still only so long, whether or not anybody ends.
             self.start_next()
 
     def _hear(self, job: Job, event: RowEvent) -> None:
-        if job.summary is not None and job.summary.active and self._hear_part(job, event):
-            return
-        if isinstance(event, Text):
-            self._say(job, event)
-        elif isinstance(event, State):
-            self._streams.progress(job, event.state, prefilled=event.prefilled)
-        elif isinstance(event, Escalated):
-            self._preparing.note_escalation()
-            job.think_after_all(event.why)
-            _log.info("escalated", id=job.request.id, client=job.request.client)
-        elif isinstance(event, Done):
-            self._done(job, event)
-        elif isinstance(event, NoRoom):
+        heard = self._hearing.hear(job, event, self.model)
+        if isinstance(heard, Done):
+            self.end(job, self._endings.done(job, heard))
+        elif isinstance(heard, ThinkqError):
+            self.fail(job, heard)
+        elif heard is Needs.ANOTHER_ROW:
+            self.wait_again(job)
+            self.start_next()
+        elif heard is Needs.MEMORY:
             self._wait_for_memory(job)
-        elif not self._summarize(job, event):
-            self.fail(job, raised(event))
-
-    def _hear_part(self, job: Job, event: RowEvent) -> bool:
-        """Hear of a row that reads a part of what is too long; False for what ends the job."""
-        assert job.summary is not None
-        if isinstance(event, Text):
-            if event.kind is Kind.ANSWER:
-                job.summary.say(event.text)
-        elif isinstance(event, Done):
-            if job.stopped is not None:
-                return False
-            job.summary.part_done(job, event)
-            self._read_on(job)
-        else:
-            return isinstance(event, State) and event.state != "parked"
-        return True
-
-    def _summarize(self, job: Job, failed: Failed) -> bool:
-        """Read part by part what is too long, if its client wants that; False where it can't be."""
-        if failed.code != ContextTooLong.code or job.request.long is None:
-            return False
-        job.summary = job.summary or Summary()
-        native = 0 if self.model is None else self.model.native_context_tokens
-        if not job.summary.begin(job, failed, native):
-            return False
-        self._read_on(job)
-        return True
-
-    def _read_on(self, job: Job) -> None:
-        """Let a job wait for the row that reads its next part, or for its answer."""
-        assert job.summary is not None
-        if job.summary.active:
-            self._streams.progress(job, "summarizing", part=job.summary.count)
-        self.wait_again(job)
-        self.start_next()
+        elif heard is Needs.CANCEL and self.engine is not None:
+            self.engine.cancel(Cancel(job.row))
 
     def engine_down(self, why: str, rows: Sequence[int]) -> None:
         """Queue again what the engine took with it; give up on what took it down twice."""
@@ -503,7 +396,7 @@ class Serving:
             self.idle_work.interrupt()
         # The last first: each goes before those that wait already.
         for row in sorted(rows, reverse=True):
-            job = self._running.get(row)
+            job = self._rows.get(row)
             if job is None:
                 continue
             job.attempts += 1
@@ -522,36 +415,14 @@ class Serving:
         Until a row ends no other begins, but for an interactive one that takes another's place.
         """
         self.wait_again(job)
-        self._narrowed = max(1, len(self._running))
+        self._rows.narrow()
         if job.row in self.lanes:
             self._streams.progress(job, "queued", position=self.lanes.ahead_of(job.row))
-        _log.info("no_room", id=job.request.id, client=job.request.client, rows=self._narrowed)
+        _log.info("no_room", id=job.request.id, client=job.request.client, rows=self.rows_now)
         self.start_next()
 
-    def _done(self, job: Job, done: Done) -> None:
-        held_s, tokens = job.held_row_s(self._clock()), len(job.generated)
-        self.speeds.note_request(held_s, tokens, patient=job.lane is Lane.BATCH)
-        if job.summary is not None:
-            done = job.summary.total(done)
-        if job.refused is None:
-            self.end(job, self._endings.done(job, done))
-        else:
-            self.fail(job, job.refused)
-
-    def _say(self, job: Job, said: Text) -> None:
-        text = said.text
-        if job.refused is not None:
-            return
-        if said.kind is Kind.TOOL:
-            text, job.refused = self._preparing.checked_call(job, text)
-            if job.refused is not None:
-                if self.engine is not None:
-                    self.engine.cancel(Cancel(job.row))
-                return
-        self._streams.text(job, said.kind, text)
-
     def _in_engine(self, row: int) -> Job | None:
-        return self._running.get(row) or self.parking.get(row)
+        return self._rows.get(row) or self.parking.get(row)
 
     def _forget_parked(self) -> None:
         # They wait in their lanes already; the next engine gets them with what they had said.
