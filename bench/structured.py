@@ -1,6 +1,6 @@
 """What binding an answer costs: seconds a step with grammars ÷ without, and to compile the worst.
 
-    python bench/structured.py [--rows 1 4 16] [--steps 24] [--repeats 5]
+    python bench/structured.py [--quick] [--repeats 3]
 
 The embedded model in this process, greedy; all rows of a run are bound, or none is. Runs are
 interleaved and the medians of their steps compared. The schemas at the end are as large as the
@@ -9,15 +9,18 @@ limits let them be (`worker/engine/schemas.py`).
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from figures import Effort, Figure, medians, paired, run
 
 from worker.engine import blas
 
 blas.prepare()
 
+from worker.domain.errors import BadSchema  # noqa: E402
 from worker.domain.messages import Mode, Sampling  # noqa: E402 - MLX takes the BLAS that is there
 from worker.engine import schemas  # noqa: E402
 from worker.engine.generation import Generation, Limits  # noqa: E402
@@ -25,6 +28,12 @@ from worker.engine.models import ensure_embedded, load  # noqa: E402
 from worker.engine.pipe import Cancel, Submit  # noqa: E402
 from worker.engine.structured import Grammars  # noqa: E402
 from worker.settings import load as load_settings  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROWS = (1, 4, 16)
+WANTED, WANTED_COMPILE_S = 1.1, 1.0
 
 _ITEM = {
     "type": "object",
@@ -39,6 +48,7 @@ KINDS: dict[str, dict[str, Any] | None] = {
     },
     "regex": {"type": "regex", "regex": r"([A-Z][a-z]+( [a-z]+){4,9}\. ){40}"},
 }
+BOUND = [kind for kind in KINDS if kind != "free"]
 _PROMPT = "Write a long list of the cities of Europe, with the number of people who live there."
 
 
@@ -85,35 +95,35 @@ def worst_schemas() -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Print a table of overheads, and one of compile times."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[1, 4, 16])
-    parser.add_argument("--steps", type=int, default=24)
-    parser.add_argument("--repeats", type=int, default=5)
-    arguments = parser.parse_args()
+def figures(effort: Effort) -> Iterator[Figure]:
+    """Yield the overhead for each number of rows and kind of bound, and the dearest schema."""
     loaded = load(ensure_embedded(load_settings().data_dir))
-    generation = Generation(loaded, Limits(rows=max(arguments.rows)))
-    print("rows  kind            ms a step   ÷ free   (medians)")
-    for rows in arguments.rows:
-        taken: dict[str, list[float]] = {kind: [] for kind in KINDS}
-        for _ in range(arguments.repeats):
-            for kind, bound in KINDS.items():
-                taken[kind].append(steps_of(generation, bound, rows, arguments.steps))
-        for kind in KINDS:
-            ratios = [one / free for one, free in zip(taken[kind], taken["free"], strict=True)]
-            print(
-                f"{rows:>4}  {kind:<15}{statistics.median(taken[kind]) * 1000:>10.1f}"
-                f"{statistics.median(ratios):>9.3f}",
-                flush=True,
-            )
+    generation = Generation(loaded, Limits(rows=max(ROWS)))
+    for rows in ROWS:
+        runs = [
+            {
+                kind: steps_of(generation, bound, rows, effort.of(24, 4))
+                for kind, bound in KINDS.items()
+            }
+            for _ in range(effort.of(effort.repeats + 2, 1))
+        ]
+        for kind in BOUND:
+            pairs = [(taken[kind], taken["free"]) for taken in runs]
+            bound_s, free_s = medians(pairs)
+            yield Figure(f"a step bound by a {kind} ÷ free, {rows} rows", WANTED, paired(pairs),
+                         detail=f"{1000 * bound_s:.1f} / {1000 * free_s:.1f} ms")  # fmt: skip
     grammars = Grammars(loaded.tokenizer, loaded.vocabulary)
-    print("\nthe largest schemas   s to compile")
+    took = {}
     for name, schema in worst_schemas().items():
         begun = time.perf_counter()
-        grammars.matcher({"type": "json_schema", "json_schema": {"schema": schema}})
-        print(f"{name:<22}{time.perf_counter() - begun:>12.2f}", flush=True)
+        with suppress(BadSchema):  # Which is an answer too, and takes as long.
+            grammars.matcher({"type": "json_schema", "json_schema": {"schema": schema}})
+        took[name] = time.perf_counter() - begun
+    dearest = max(took, key=took.__getitem__)
+    yield Figure(
+        "the largest schema to compile, s", WANTED_COMPILE_S, took[dearest], detail=dearest
+    )
 
 
 if __name__ == "__main__":
-    main()
+    run(figures, __doc__)
