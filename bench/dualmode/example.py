@@ -38,7 +38,8 @@ class Example(Struct, frozen=True, kw_only=True):
     """A question, the thought that leads to its answer, the answer, and how to check one.
 
     `check` says how an answer is compared: `number` the last number in it, `json` as values,
-    `words` that each of `expected`, parted by commas, and no other of `choices` is named.
+    `words` that each of `expected`, parted by commas, and no other of `choices` is named. `schema`
+    is what a client would bind the answer to, nothing that a model is told.
     """
 
     category: str
@@ -53,6 +54,7 @@ class Example(Struct, frozen=True, kw_only=True):
     tools: tuple[dict[str, Any], ...] = ()
     history: tuple[tuple[str, str], ...] = ()
     calls: tuple[dict[str, Any], ...] = ()
+    schema: dict[str, Any] | None = None
 
 
 Item = TypeVar("Item")

@@ -17,6 +17,7 @@ ACTIONS_SYSTEM = [
     'You are the voice control of a house. Answer as JSON with "actions" (device, action, value), or "error" for what is not there.',
     'Smart home. Output one JSON object: "actions", a list of device, action and value; "error" if there is no such device.',
 ]
+ACTIONS = ["turn_on", "turn_off", "open", "close", "lock", "unlock", "set", "color"]
 TOOL = {
     "type": "function",
     "function": {
@@ -146,6 +147,7 @@ def missing(rng: Random, side: Side) -> Example:
     system = _system(rng, side, devices.names(home), "")
     answer = _dump({"error": f"no {device.name}"})
     return Example(
+        schema=_schema(devices.names(home)),
         category="home",
         kind="missing",
         system=system,
@@ -212,7 +214,16 @@ def flat(rng: Random, side: Side) -> Example:
         f"Example: '{shown_text}.' is {_dump(shown)}"
     )
     answer = _dump(value)
+    percent = {"type": "integer", "minimum": 0, "maximum": 100}
     return Example(
+        schema=_object(
+            {
+                "device": {"type": "string"},
+                "room": {"type": "string"},
+                "state": {"enum": ["on", "off"]},
+                "brightness": percent,
+            }
+        ),
         category="home",
         kind="flat",
         system=system,
@@ -385,6 +396,7 @@ def _json(
         system += '\nTimes: "at" (hh:mm), "after_minutes", "for_minutes".'
     answer = _dump({"actions": actions})
     return Example(
+        schema=_schema(home, timed=timed),
         category="home",
         kind=kind,
         system=system,
@@ -394,6 +406,33 @@ def _json(
         check="json",
         thought=before + _thought(actions),
     )
+
+
+def _schema(home: list[str], *, timed: bool = False) -> dict[str, Any]:
+    """Return what a home that knows its devices binds answers to."""
+    fields: dict[str, Any] = {
+        "device": {"enum": home},
+        "action": {"enum": ACTIONS},
+        "value": {"type": ["integer", "string"]},
+    }
+    if timed:
+        minutes = {"type": "integer", "minimum": 1}
+        fields |= {"at": {"type": "string"}, "after_minutes": minutes, "for_minutes": minutes}
+    return {
+        "anyOf": [
+            _object({"actions": {"type": "array", "items": _object(fields, ["device", "action"])}}),
+            _object({"error": {"type": "string"}}),
+        ]
+    }
+
+
+def _object(fields: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": fields,
+        "required": list(fields) if required is None else required,
+        "additionalProperties": False,
+    }
 
 
 def _dump(value: Any) -> str:

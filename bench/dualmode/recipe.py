@@ -17,6 +17,7 @@ from string import Template
 from typing import Any
 
 from bench.dualmode.tasks import held_out, of_new_kinds
+from worker.evaluation import lines
 
 ROOT = Path(__file__).parents[2]
 CARD = ROOT / "docs" / "embedded-model.md"
@@ -51,10 +52,17 @@ def main() -> None:
         "-m", "worker.cli", "eval", "end-to-end", "--model", ours.absolute(), "--at-once", 16,
         "--tasks", learned, "--modes", "always", "--json",
     )  # fmt: skip
+    commands = folder / "commands.jsonl"
+    lines.write(commands, [task for task in held_out() if task.category == "home"])
+    free = _output(
+        "-m", "worker.cli", "eval", "end-to-end", "--model", ours.absolute(), "--at-once", 16,
+        "--tasks", commands, "--modes", "never", "--free", "--json",
+    )  # fmt: skip
     ratio = _output("-m", "bench.dualmode.perplexity", ours, plain)
     told = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
     CARD.write_text(
-        card(json.loads(measured), told, json.loads(familiar), ratio.strip()), encoding="utf-8"
+        card(json.loads(measured), told, json.loads(familiar), json.loads(free), ratio.strip()),
+        encoding="utf-8",
     )
     print(CARD)
 
@@ -80,6 +88,7 @@ def card(
     rows: list[dict[str, Any]],
     answers: list[dict[str, Any]],
     familiar: list[dict[str, Any]],
+    free: list[dict[str, Any]],
     perplexity: str,
 ) -> str:
     """Return the model card with the figures in it.
@@ -88,6 +97,7 @@ def card(
         rows: The evaluation's figures, by strategy and category.
         answers: What each task came to, in each mode.
         familiar: The figures of tasks in wordings that were learned, thought about.
+        free: The figures of commands that were not bound to a schema.
         perplexity: Ours, the original's and their ratio, as a text.
 
     """
@@ -111,6 +121,7 @@ def card(
     return Template(CARD_TEMPLATE.read_text("utf-8")).substitute(
         table="\n".join(lines),
         home=f"{by_name['never', 'home']['accuracy']:.1%}",
+        home_free=f"{_mean([row for row in free if row['category'] == 'home']):.1%}",
         never=f"{reasoning['never']:.1%}",
         always=f"{reasoning['always']:.1%}",
         closed=f"{everything['closed_by_model']:.1%}",

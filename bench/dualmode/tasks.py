@@ -85,6 +85,7 @@ def task_of(example: Example, name: str) -> Task:
         check="tools" if example.calls else example.check,
         choices=example.choices,
         tools=example.tools,
+        response_schema=example.schema,
         label="no_think" if example.category == "home" else "think",
     )
 

@@ -70,7 +70,9 @@ def test_all_batch_work_stands_still_while_an_interactive_request_runs(daemon_of
         assert heard.text("answer") == heard.final["content"]
 
 
-def test_a_standard_request_leaves_batch_work_as_many_rows_as_slow_it_down_little(daemon_of, client_of):
+def test_a_standard_request_leaves_batch_work_as_many_rows_as_slow_it_down_little(
+    daemon_of, client_of
+):
     client = client_of(daemon_of(config=f"{STUB}[engine]\nmax_rows = 4\n").start())
     slow = [begin(client, LONG, lane="batch") for _ in range(3)]
     quick = begin(client, OF_A_SECOND, lane="standard")

@@ -6,6 +6,7 @@ from random import Random
 import msgspec
 import numpy as np
 import pytest
+from llguidance import LLMatcher, LLTokenizer
 
 from bench.dualmode import dataset, homes, machines, neighbours, numbers, recipe, stories
 from bench.dualmode.example import Side, belongs, drawn
@@ -78,6 +79,15 @@ def test_the_tasks_that_ship_are_what_the_recipe_writes():
     assert written == SHIPPED.read_bytes()
 
 
+def test_a_right_answer_satisfies_the_schema_it_is_bound_to():
+    letters = LLTokenizer("byte")
+    for task in held_out():
+        if task.response_schema is not None:
+            grammar = LLMatcher.grammar_from_json_schema(task.response_schema)
+            said = letters.tokenize_str(task.answer)
+            assert LLMatcher(letters, grammar).validate_tokens(said) == len(said), task.id
+
+
 def test_a_fifth_of_what_is_worked_out_is_of_kinds_that_were_never_learned():
     for module in (numbers, machines, stories):
         kinds = module.GENERATORS + dataset.NEAR[module]
@@ -107,7 +117,9 @@ def test_the_card_tells_known_kinds_from_new_ones():
         {"task": task.id, "category": task.category, "mode": "think", "right": True}
         for task in held_out()
     ]
-    card = recipe.card(rows, answers, [row("always", "all")], "4 over 2 is 2")
+    card = recipe.card(
+        rows, answers, [row("always", "all")], [row("never", "home")], "4 over 2 is 2"
+    )
     assert (
         "| kinds that were learned; numbers, names and wordings that were not | 256 | 100% |"
         in card

@@ -114,6 +114,9 @@ def end_to_end(
     budget: Annotated[
         int | None, typer.Option("--budget", min=1, help="Tokens of thought; default: the model's.")
     ] = None,
+    free: Annotated[
+        bool, typer.Option("--free", help="Bind no answer to the schema that its task has.")
+    ] = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Draw accuracy over tokens into this SVG file.")
     ] = None,
@@ -162,6 +165,7 @@ def end_to_end(
                 router=load_router(site=site.in_force(settings.data_dir)),
                 at_once=at_once,
                 budget_tokens=budget,
+                bound=not free,
                 told=lambda done, total: bar.update(
                     line, description="Asking", completed=done, total=total
                 ),

@@ -74,11 +74,13 @@ class Examiner:
 
     Args:
         clock: The monotonic clock, in seconds.
+        bound: Whether answers are bound to the schemas that tasks have.
 
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, bound: bool = True) -> None:
         self._clock = clock
+        self._bound = bound
         self._running: dict[int, _Running] = {}
         self._names = 0
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -163,6 +165,9 @@ class Examiner:
         row, self._names = self._names, self._names + 1
         ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._running[row] = _Running(task, mode, self._clock(), ended)
+        grammar = None
+        if self._bound and task.response_schema is not None:
+            grammar = {"type": "json_schema", "json_schema": task.response_schema}
         engine.submit(
             Submit(
                 row=row,
@@ -170,6 +175,7 @@ class Examiner:
                 mode=mode,
                 budget_tokens=budget_tokens,
                 sampling=Sampling(temperature=0.0, logprobs=True),
+                grammar=grammar,
                 tools=list(task.tools),
                 owner=f"task {row}",
             )
@@ -208,6 +214,7 @@ async def measure(
     router: Router,
     at_once: int,
     budget_tokens: int | None = None,
+    bound: bool = True,
     told: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> dict[Strategy, list[Outcome]]:
     """Start an engine, put the tasks to it in every mode that is needed, and stop it.
@@ -219,6 +226,7 @@ async def measure(
         router: Chooses for `auto`.
         at_once: How many tasks run together.
         budget_tokens: A cap on each thought; None leaves it to the model's profile.
+        bound: Whether answers are bound to the schemas that tasks have.
         told: Hears how many runs are done, and of how many.
 
     Returns:
@@ -236,7 +244,7 @@ async def measure(
             indexes.extend(everything)
         elif "auto" in strategies:
             indexes.extend(index for index in everything if chosen[index] is mode)
-    examiner = Examiner()
+    examiner = Examiner(bound=bound)
     engine = Engine(options, examiner)
     engine.start()
     found: dict[Mode, dict[int, Outcome]] = {}

@@ -44,6 +44,7 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         check: How an answer is compared.
         choices: For `words`: all that could be named; the answer must name the right ones alone.
         tools: Tools that are offered.
+        response_schema: A JSON Schema that the answer is bound to, as `response_format` does it.
         label: Whether thinking is needed, where somebody has said so.
 
     """
@@ -55,6 +56,7 @@ class Task(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     check: Literal["number", "json", "words", "tools"]
     choices: tuple[str, ...] = ()
     tools: tuple[dict[str, Json], ...] = ()
+    response_schema: dict[str, Json] | None = None
     label: Literal["think", "no_think"] | None = None
 
 
