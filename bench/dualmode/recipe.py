@@ -107,7 +107,7 @@ def card(
         strategy: _mean([by_name[strategy, name] for name in categories])
         for strategy in ("never", "always")
     }
-    lines = [
+    table = [
         f"| {name} | {by_name['never', name]['tasks']} | {by_name['never', name]['accuracy']:.1%} | "
         f"{by_name['always', name]['accuracy']:.1%} | {by_name['always', name]['thought_tokens']:.0f} |"
         for name in [*categories, "home"]
@@ -119,7 +119,7 @@ def card(
             right[one["task"] in new][one["task"]] = one["right"]
     everything, auto = by_name["always", "all"], by_name["auto", "all"]
     return Template(CARD_TEMPLATE.read_text("utf-8")).substitute(
-        table="\n".join(lines),
+        table="\n".join(table),
         home=f"{by_name['never', 'home']['accuracy']:.1%}",
         home_free=f"{_mean([row for row in free if row['category'] == 'home']):.1%}",
         never=f"{reasoning['never']:.1%}",
