@@ -132,3 +132,12 @@ def test_parking_can_be_turned_off(daemon_of, client_of):
     slow = begin(client, OF_A_SECOND, lane="batch")
     quick = send(client, "turn off the light", lane="interactive")
     assert order(client, slow, quick) == [slow, quick]
+
+
+def test_batch_work_that_has_not_begun_waits_until_a_standard_request_has_ended(
+    daemon_of, client_of
+):
+    client = client_of(daemon_of(config=f"{STUB}[engine]\nmax_rows = 4\n").start())
+    quick = begin(client, OF_A_SECOND, lane="standard")
+    patient = send(client, "a moment", lane="batch")
+    assert order(client, quick, patient) == [quick, patient]

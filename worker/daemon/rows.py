@@ -25,6 +25,10 @@ _STANDARD_PACE = 0.65
 """What is left of a standard request's speed beside batch work, of one that runs alone."""
 
 
+_BEGINS_NOTHING_S = 60.0
+"""How long batch work that has no row yet gives way to a standard request, at most."""
+
+
 class Rows:
     """The rows of one model.
 
@@ -50,6 +54,7 @@ class Rows:
         self._batch_rows = rows
         """How many rows batch work may have now."""
         self._yielding = Yielding()
+        self._beginning = Yielding(_BEGINS_NOTHING_S)
         self.held = False
         """Whether nothing more may begin, since another model wants the memory."""
 
@@ -72,8 +77,8 @@ class Rows:
 
     @property
     def stand_still(self) -> bool:
-        """Whether batch work stands still now, which it does for so long only."""
-        return self._yielding.active
+        """Whether batch work stands still or begins nothing, which it does for so long only."""
+        return self._yielding.active or self._beginning.active
 
     def narrow(self) -> None:
         """Let nobody begin until one ends: there is memory for those that run, and no more."""
@@ -111,9 +116,12 @@ class Rows:
 
         """
         hurried = self._parking.allowed and self._wants_rows(Lane.INTERACTIVE)
+        waited_for = hurried or (self._parking.allowed and self._wants_rows(Lane.STANDARD))
+        # A prompt that is read costs those who listen as much as many steps.
+        self._beginning.look(now, hurried=waited_for)
         if self._yielding.look(now, hurried=hurried):
             self._batch_rows = 0
-        elif self._parking.allowed and self._wants_rows(Lane.STANDARD):
+        elif waited_for:
             self._batch_rows = self._beside_standard
         else:
             self._batch_rows = self._rows
@@ -139,7 +147,7 @@ class Rows:
     def _may_start(self, waiting: Waiting) -> bool:
         if (self._live.draining or self.held) and waiting.row not in self._parking:
             return False
-        if waiting.lane is Lane.BATCH and self._batch_running() >= self._batch_rows:
+        if waiting.lane is Lane.BATCH and not self._may_run_along(waiting):
             return False
         if not self._live.is_free(waiting.session):
             return False
@@ -147,6 +155,11 @@ class Rows:
         # names the one to blame.
         suspect = self._live[waiting.row].attempts > 0
         return not (suspect and any(other.attempts for other in self._running.values()))
+
+    def _may_run_along(self, batch: Waiting) -> bool:
+        if self._batch_running() >= self._batch_rows:
+            return False
+        return batch.row in self._parking or not self._beginning.active
 
     def _batch_running(self) -> int:
         return sum(job.lane is Lane.BATCH for job in self._running.values())
