@@ -2,9 +2,10 @@
 
     python bench/bare_peer.py MODEL
 
-A line of JSON on stdin, a line of JSON on stdout. `{"clients", "tokens"}` gives tokens a
-second of so many prompts at once; `{"prompts", "tokens"}` the greedy token ids of each, one prompt
-after the other; `{"read", "written"}` the tokens a second of reading and of writing so many.
+A line of JSON on stdin, a line of JSON on stdout. `{"clients", "tokens", "apart"}` gives tokens a
+second of so many prompts, all at once or with the first one ahead; `{"prompts", "tokens"}` the
+greedy token ids of each, one prompt after the other; `{"read", "written"}` the tokens a second of
+reading and of writing so many.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ class BarePeer:
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
-    def throughput(self, clients: int, tokens: int) -> float:
-        """Return tokens a second of so many greedy prompts at once."""
-        return float(self.ask(clients=clients, tokens=tokens))
+    def throughput(self, clients: int, tokens: int, *, apart: bool = False) -> float:
+        """Return tokens a second of so many greedy prompts, see `Bare.throughput`."""
+        return float(self.ask(clients=clients, tokens=tokens, apart=apart))
 
     def __enter__(self) -> Self:
         return self
@@ -79,8 +80,16 @@ class Bare:
         self._maker = RowMaker(self._loaded)
         self._stop = self._loaded.tokenizer.eos_token_ids
 
-    def throughput(self, clients: int, tokens: int) -> float:
-        """Return tokens a second of so many greedy prompts at once."""
+    def throughput(self, clients: int, tokens: int, *, apart: bool) -> float:
+        """Return tokens a second of so many greedy prompts.
+
+        Args:
+            clients: How many.
+            tokens: Of each answer.
+            apart: Whether the first one is there a step before the others, as one is that comes
+                over a network; else all are there at once, which nobody who serves can have.
+
+        """
         from mlx_lm.generate import BatchGenerator
 
         prompts = [self._rendered(PROMPT.format(number)) for number in range(clients)]
@@ -90,9 +99,12 @@ class Bare:
             completion_batch_size=32,
         )
         begun = time.perf_counter()
-        generator.insert(prompts, max_tokens=[tokens] * clients)
         left, produced = clients, 0
+        waiting = [prompts[:1], prompts[1:]] if apart and clients > 1 else [prompts]
         while left:
+            if waiting:
+                some = waiting.pop(0)
+                generator.insert(some, max_tokens=[tokens] * len(some))
             for response in generator.next_generated():
                 produced += 1
                 left -= response.finish_reason is not None

@@ -99,6 +99,7 @@ def answers(side: Ours, count: int) -> list[float]:
 def figures(effort: Effort) -> Iterator[Figure]:
     """Yield the waits."""
     with both() as (ours, theirs):
+        idle = 0.0
         for others in (0, *LOADS):
             failed: list[str] = []
             repeats = effort.repeats if others else effort.of(7, 2)
@@ -108,6 +109,10 @@ def figures(effort: Effort) -> Iterator[Figure]:
             ]
             mine, other = medians(pairs)
             told = f"{mine:.2f} s / {other:.2f} s"
+            if others:
+                told += f", idle would be {idle / other:.2f}"
+            else:
+                idle = mine
             if failed:
                 told += f", {len(failed)} of its connections failed"
             yield Figure(f"first token ÷ mlx_lm.server, {LOADS.get(others, 'idle')}",
