@@ -106,6 +106,13 @@ def cancel(wire, request_id):
     control(wire, {"op": "cancel", "id": request_id})
 
 
+def forget(wire, **which):
+    """Have the wire's client forgotten, or what `which` says; return what the worker says of it."""
+    topic = f"{wire.reply_topic}/control/{new_id()}"
+    control(wire, {"op": "forget", **which}, reply_to=topic)
+    return body_of(wire.wait(lambda message: message.topic == topic))["forgotten"]
+
+
 def nothing_more(wire):
     """Ask one thing more; when its reply has come, nothing else may have been heard."""
     answer(wire, "anything else?")
@@ -194,6 +201,11 @@ def errors_logged_by(daemon):
     """Return what a daemon logged of its own faults, and what it said outside its log."""
     lines = daemon.log.read_text().splitlines()
     return [line for line in lines if '"level": "error"' in line or not line.startswith("{")]
+
+
+def cache_files(daemon):
+    """The files in which a daemon's engines keep what they have read."""
+    return list((daemon.folder / "data" / "caches").rglob("*.kv"))
 
 
 def add_to_topics(daemon, line):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from paho.mqtt import client as mqtt
 from rig import Wire, free_port
 
 STUB = '[model]\nname = "stub"\n'
@@ -43,6 +44,21 @@ def test_with_a_broker_of_its_own_it_answers(kind, run):
     wire = Wire(port, "thinkq").listen("thinkq/reply/me/#")
     try:
         assert wire.ask("hello")["content"] == "hello"
+    finally:
+        wire.close()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+
+
+def test_an_older_client_is_answered_through_the_embedded_broker(run):
+    port = free_port()
+    process = run(f"{STUB}[broker]\nport = {port}\n", "--broker", "embedded")
+    for line in process.stderr:
+        if "engine_ready" in line:
+            break
+    wire = Wire(port, "thinkq", protocol=mqtt.MQTTv311).listen("thinkq/reply/me")
+    try:
+        assert wire.ask({"id": "a", "prompt": "hello"})["content"] == "hello"
     finally:
         wire.close()
     process.send_signal(signal.SIGTERM)

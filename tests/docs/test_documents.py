@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from worker.cli.commands import COMMANDS
+from worker.domain.errors import BY_CODE
+from worker.domain.messages import Reply
 from worker.settings import load
+from worker.transport.schema import ControlFields, RequestFields
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -69,6 +72,23 @@ def test_the_settings_file_in_the_page_of_settings_is_one(tmp_path):
     (tmp_path / "thinkq.toml").write_text(content)
     settings = load(tmp_path / "thinkq.toml", environment={})
     assert settings.broker.tls.enabled
+
+
+@pytest.mark.parametrize(
+    ("section", "names"),
+    [
+        ("A request", RequestFields.__struct_fields__),
+        ("The final reply", Reply.__struct_fields__),
+        ("Control", ControlFields.__struct_fields__),
+        ("Errors", BY_CODE),
+    ],
+)
+def test_the_contract_names_every_field_and_error(section, names):
+    page = (ROOT / "docs" / "contract.md").read_text()
+    _, text = page.split(f"\n## {section}\n")
+    text, *_ = text.split("\n## ")
+    told = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`]+)`", text))))
+    assert sorted(set(names) - told) == []
 
 
 def test_the_decisions_are_all_listed():

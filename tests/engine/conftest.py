@@ -32,6 +32,19 @@ def tiny_qwen3(tmp_path_factory, smollm2_path):
     return tiny_qwen3.make(tmp_path_factory.mktemp("models") / "tiny-qwen3", smollm2_path)
 
 
+@pytest.fixture
+def tiny_daemon(daemon_of, tiny_qwen3, monkeypatch):
+    """Start a daemon that has the tiny model: `tiny_daemon(more="[engine]...")`."""
+    # In a group the metrics come every second.
+    monkeypatch.setenv("THINKQ_TOPICS__GROUP", "house")
+
+    def start(more=""):
+        config = f'[model]\nname = "tiny"\npath = "{tiny_qwen3}"\n{more}'
+        return daemon_of(config=config).start()
+
+    return start
+
+
 @pytest.fixture(scope="session")
 def short_qwen3(tmp_path_factory, smollm2_path):
     """One that reads 512 tokens as it is, so that YaRN begins early."""

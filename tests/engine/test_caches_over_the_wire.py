@@ -1,7 +1,7 @@
 """Over a real broker: a session after a restart, an early transcript, and who gains from whom."""
 
 import pytest
-from rig import Daemon
+from exchange import cache_files, forget
 
 LONG = "Here is a long introduction to cats and lighthouses. " * 12
 STORY = "The ship came home at last and the keeper lit his lamp. " * 12
@@ -9,13 +9,8 @@ HOUSE = " ".join(["You run the house and answer in one sentence."] * 12)
 
 
 @pytest.fixture
-def daemon(tmp_path, mosquitto, tiny_qwen3, monkeypatch):
-    # In a group the metrics come every second.
-    monkeypatch.setenv("THINKQ_TOPICS__GROUP", "house")
-    config = f'[model]\nname = "tiny"\npath = "{tiny_qwen3}"\n[[engine.pinned]]\ntext = "{HOUSE}"\n'
-    running = Daemon(tmp_path, mosquitto.port, config=config).start()
-    yield running
-    running.stop()
+def daemon(tiny_daemon):
+    return tiny_daemon(f'[[engine.pinned]]\ntext = "{HOUSE}"\n')
 
 
 @pytest.fixture
@@ -46,23 +41,16 @@ def unread(used):
     return used["prompt_tokens"] - used["cached_tokens"]
 
 
-def files(daemon):
-    return list((daemon.folder / "data" / "caches").rglob("*.kv"))
-
-
 def test_a_session_goes_on_after_a_restart_until_it_is_forgotten(daemon, me):
     pinned = cache_when(me, lambda cache: cache["disk_bytes"])["disk_bytes"]
     first = usage(me, LONG, session="talk")
     cache_when(me, lambda cache: cache["disk_bytes"] > pinned)
     daemon.stop()
-    assert len(files(daemon)) == 2
+    assert len(cache_files(daemon)) == 2
     daemon.start()
     second = usage(me, "And dogs?", session="talk")
     assert second["cached_tokens"] > 0.8 * first["prompt_tokens"]
-    topic = f"{daemon.root}/reply/me/told"
-    forget = {"op": "forget", "session": "talk"}
-    me.send(forget, topic=f"{daemon.root}/control/me", reply_to=topic)
-    me.wait(lambda message: message.topic == topic)
+    forget(me, session="talk")
     assert usage(me, LONG, session="talk")["cached_tokens"] == 0
 
 
@@ -110,9 +98,7 @@ def test_a_client_gains_from_its_early_transcript_and_all_from_what_is_pinned(da
         assert unread(wire.ask({"messages": messages, "mode": "no_think"})["usage"]) < 32
 
 
-def test_a_client_is_forgotten_by_a_model_that_is_not_in_memory(
-    tmp_path, mosquitto, tiny_qwen3, wire_of
-):
+def test_a_client_is_forgotten_by_a_model_that_is_not_in_memory(daemon_of, tiny_qwen3, wire_of):
     config = f"""
 [model]
 name = "stub"
@@ -122,20 +108,15 @@ idle_s = 3
 name = "tiny"
 path = "{tiny_qwen3}"
 """
-    daemon = Daemon(tmp_path, mosquitto.port, config=config).start()
-    try:
-        wire = wire_of(daemon, "me").listen(f"{daemon.root}/worker/+/card")
-        usage(wire, LONG, session="talk", model="tiny")
-        for state in ("resident", "away"):
-            while residency(wire.wait(lambda m: m.topic.endswith("/card")).json) != state:
-                pass
-        assert len(files(daemon)) == 1
-        topic = f"{daemon.root}/reply/me/told"
-        wire.send({"op": "forget"}, topic=f"{daemon.root}/control/me", reply_to=topic)
-        wire.wait(lambda message: message.topic == topic)
-        assert files(daemon) == []
-    finally:
-        daemon.stop()
+    daemon = daemon_of(config=config).start()
+    wire = wire_of(daemon, "me").listen(f"{daemon.root}/worker/+/card")
+    usage(wire, LONG, session="talk", model="tiny")
+    for state in ("resident", "away"):
+        while residency(wire.wait(lambda m: m.topic.endswith("/card")).json) != state:
+            pass
+    assert len(cache_files(daemon)) == 1
+    forget(wire)
+    assert cache_files(daemon) == []
 
 
 def residency(card):

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from exchange import body_of, control, hear, new_id, wait_in_log
-from rig import Daemon
+from exchange import cache_files, control, forget, hear, new_id, wait_in_log
 from tokenizers import Tokenizer
 
 SECRET = "quetzalcoatl"
@@ -11,13 +10,8 @@ STORY = f"The {SECRET} came home at last and the keeper lit his lamp. " * 12
 
 
 @pytest.fixture
-def daemon(tmp_path, mosquitto, tiny_qwen3, monkeypatch):
-    # In a group the metrics come every second.
-    monkeypatch.setenv("THINKQ_TOPICS__GROUP", "house")
-    config = f'[model]\nname = "tiny"\npath = "{tiny_qwen3}"\n'
-    running = Daemon(tmp_path, mosquitto.port, config=config).start()
-    yield running
-    running.stop()
+def daemon(tiny_daemon):
+    return tiny_daemon()
 
 
 @pytest.fixture
@@ -59,12 +53,6 @@ def ask(wire, prompt=STORY, **fields):
     return said["usage"]
 
 
-def forget(wire, **which):
-    topic = f"{wire.reply_topic}/control/{new_id()}"
-    control(wire, {"op": "forget", **which}, reply_to=topic)
-    return body_of(wire.wait(lambda message: message.topic == topic))["forgotten"]
-
-
 def plant(wire):
     """Leave the text wherever a model's way leaves one: caches in memory and on disk, journal."""
     ask(wire, session="talk", mode="no_think", stream=True)
@@ -75,10 +63,6 @@ def plant(wire):
     on_disk(wire, lambda size: size)
 
 
-def caches(daemon):
-    return list((daemon.folder / "data" / "caches").rglob("*.kv"))
-
-
 def test_nothing_that_a_model_has_read_of_a_client_is_left(daemon, me, marks):
     plant(me)
     found = traces(daemon, marks)
@@ -87,7 +71,7 @@ def test_nothing_that_a_model_has_read_of_a_client_is_left(daemon, me, marks):
     forget(me)
     on_disk(me, lambda size: size == 0)
     assert traces(daemon, marks) == []
-    assert caches(daemon) == []
+    assert cache_files(daemon) == []
     assert ask(me, session="new", mode="no_think")["cached_tokens"] == 0
     forget(me)
     daemon.stop()
@@ -105,7 +89,7 @@ def test_what_is_read_while_it_is_forgotten_leaves_nothing(daemon, me, marks):
     forget(me)
     daemon.stop()
     assert traces(daemon, marks) == []
-    assert caches(daemon) == []
+    assert cache_files(daemon) == []
 
 
 def test_what_an_earlier_life_has_read_is_forgotten_before_the_model_is_loaded(daemon, me, marks):
@@ -118,7 +102,7 @@ def test_what_an_earlier_life_has_read_is_forgotten_before_the_model_is_loaded(d
     on_disk(me, lambda size: size == 0)
     daemon.stop()
     assert traces(daemon, marks) == []
-    assert caches(daemon) == []
+    assert cache_files(daemon) == []
 
 
 def test_a_session_is_forgotten_and_what_else_was_read_of_its_client_stays(daemon, me):

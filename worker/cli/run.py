@@ -64,9 +64,9 @@ def run(
 def _flags(broker: str | None, model: str | None, *, embedded: bool) -> dict[str, Any]:
     flags: dict[str, Any] = {}
     if embedded:
-        flags |= {"broker.embedded": "iotcore", "model.name": _EMBEDDED}
+        flags |= {"broker.embedded": "auto", "model.name": _EMBEDDED}
     if broker == _EMBEDDED:
-        flags["broker.embedded"] = "iotcore"
+        flags["broker.embedded"] = "auto"
     elif broker is not None:
         flags |= {"broker.embedded": "off"} | broker_settings(broker)
     if model is not None:
