@@ -159,7 +159,10 @@ class Rows:
     def _may_run_along(self, batch: Waiting) -> bool:
         if self._batch_running() >= self._batch_rows:
             return False
-        return batch.row in self._parking or not self._beginning.active
+        if batch.row in self._parking or not self._beginning.active:
+            return True
+        # It was taken on because of a forecast, which knows nothing of those who come later.
+        return self._live[batch.row].deadline is not None
 
     def _batch_running(self) -> int:
         return sum(job.lane is Lane.BATCH for job in self._running.values())
