@@ -20,6 +20,10 @@ EARLIER_TURNS = 6
 BRIEF_WORDS = 14
 """A longer message states its own task."""
 
+LONGEST_LEANING = 300
+"""Characters; a longer message states its own task too, and of the one before only so many are
+looked at, of a question beside documents as well."""
+
 MANY_READINGS = 8
 """Numbers in the documents that make a table of them."""
 
@@ -156,7 +160,9 @@ def leaning(  # noqa: C901, PLR0911 - rules in a row, the first that fits decide
         before_marks: What the classifier knows of that.
 
     """
-    text = text.lower()
+    if len(text) > LONGEST_LEANING:
+        return 0.0
+    text, before = text.lower(), before[-LONGEST_LEANING:].lower()
     words = next((int(m.rsplit(":", 1)[1]) for m in marks if m.startswith("#words:")), 0)
     if words >= BRIEF_WORDS:
         return 0.0
@@ -180,7 +186,7 @@ def leaning(  # noqa: C901, PLR0911 - rules in a row, the first that fits decide
         errand_before = not (_COMMAND | _OWN_WISH).isdisjoint(before_marks)
         apart = errand_before and _OWN_WORK.isdisjoint(before_marks)
         return MOSTLY if goes_on and not apart else 0.0
-    if asks and ("@cause" in marks or _tells_a_case(before.lower(), before_marks)):
+    if asks and ("@cause" in marks or _tells_a_case(before, before_marks)):
         return MOSTLY
     if not _OWN_ERRAND.isdisjoint(marks):
         of_work = _COMMAND.isdisjoint(marks) and not _OWN_WORK.isdisjoint(before_marks)
@@ -215,7 +221,7 @@ def beside(question: Question, marks: Collection[str]) -> Iterator[tuple[str, fl
     """
     passes_on = not _OWN_WISH.isdisjoint(marks) or not _OWN_ERRAND.isdisjoint(marks)
     if question.documents_numbers >= MANY_READINGS and not passes_on:
-        weighs = _WEIGHS.search(question.text.lower()) is not None
+        weighs = _WEIGHS.search(question.text[-LONGEST_LEANING:].lower()) is not None
         yield "comes with readings", A_LITTLE * (1 + weighs)
     elif question.documents_chars:
         yield "comes with documents", -A_LITTLE / 2
