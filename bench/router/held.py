@@ -65,6 +65,7 @@ def rows() -> Iterator[tuple[str, list[Example]]]:
     yield "prompts", own
     yield "pairs", list(corpus.read_lines(HELD / "pairs.en.txt"))
     yield "conversations", list(corpus.read_lines(HELD / "conversations.en.txt"))
+    yield "conversations, later", list(corpus.read_lines(HELD / "later.en.txt"))
     yield "other languages", list(corpus.read_lines(HELD / "prompts.others.txt"))
     yield "prompts as heard", [as_heard(one) for one in spoken]
 

@@ -123,7 +123,8 @@ def test_what_users_say_is_learned_when_an_operator_agrees_and_can_be_undone(for
     assert router(taught, "tune", "--yes")[0] == 0
     wait_in_log(taught, "router_tuned")
     assert mode() == "think"
-    assert "palletizer" in router(taught, "show")[1]
+    # All marks of these questions weigh about the same; which of them are listed first is chance.
+    assert "of 13 examples" in router(taught, "show")[1]
     assert routed(taught, QUESTION.format("nine"))["mode"] == "think"
 
     assert "as it ships" in router(taught, "undo")[1]

@@ -1,6 +1,7 @@
 """The router that ships: what it must get right, and what must not change its mind."""
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -230,6 +231,66 @@ def test_readings_beside_a_question_count_by_their_structure_and_not_their_words
     assert ROUTER.judge(question_of(messages, context=words)).score < alone
 
 
+LISTS = {
+    "Boiler 71 °C, tank 48 °C, outlet 63 °C, return 31 °C.": (
+        "What does the outlet read?",
+        "By how much is the boiler hotter than the return?",
+    ),
+    "Frühschicht: Anna. Spätschicht: Bernd. Nachtschicht: Carla.": (
+        "Wer hat die Spätschicht?",
+        "Jede dauert 7,5 Stunden. Wie viele Stunden arbeiten alle drei zusammen in 4 Tagen?",
+    ),
+    "Pompe 1 4 bar, pompe 2 6 bar, pompe 3 5 bar.": (
+        "Que montre la pompe 3 ?",
+        "De combien la pompe 2 dépasse-t-elle la moyenne des deux autres ?",
+    ),
+    "锅炉71度，水箱48度，供水63度，回水31度。": ("水箱几度？", "锅炉比回水高多少度，平均是多少？"),
+}
+"""A list, a question that reads an entry off, and one that makes something of it."""
+
+
+@pytest.mark.parametrize("told", LISTS)
+def test_an_entry_of_a_list_is_read_off_and_what_is_made_of_it_is_worked_out(told):
+    read_off, worked_out = LISTS[told]
+    assert mode_of(f"{told} {read_off}") is Mode.NO_THINK
+    assert mode_of(f"{told} {worked_out}") is Mode.THINK
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["Answer with one word.", "Give only the result as your final answer.", "No explanation."],
+)
+def test_what_the_answer_shall_look_like_does_not_make_a_problem_easier(form):
+    problem = "Anna is married to Ben. Ben's mother is Clara. How is Clara related to Anna?"
+    assert mode_of(problem) is Mode.THINK
+    assert mode_of(f"{problem} {form}") is Mode.THINK
+
+
+def test_who_doubts_an_answer_that_was_worked_out_has_it_worked_out_again():
+    asked = "A tank holds 340 litres and loses 4 % a day. When is it half empty?"
+    assert mode_of("Are you sure? Check it again.", earlier=[asked]) is Mode.THINK
+    assert mode_of("Are you sure?", earlier=["Is the kitchen light off?"]) is Mode.NO_THINK
+
+
+def test_a_question_about_what_was_just_told_is_judged_with_it():
+    told = "Two pumps fill a tank in 6 and 9 hours."
+    assert mode_of("how long do they need together", earlier=[told]) is Mode.THINK
+    assert mode_of("ok, thanks", earlier=[told]) is Mode.NO_THINK
+
+
+def test_readings_count_for_more_where_they_are_weighed_against_each_other():
+    readings = {"rows": [[71, 48, 63], [70, 49, 61], [75, 47, 66]]}
+
+    def moved(text):
+        alone, beside = (
+            ROUTER.judge(question_of((Message("user", text),), context=context)).features
+            for context in (None, readings)
+        )
+        return dict(beside)["comes with readings"] - dict(alone).get("comes with readings", 0.0)
+
+    assert moved("Which one deviates most?") > moved("What do they show?")
+
+
 def test_readings_beside_a_wish_to_pass_them_on_make_it_no_harder():
     messages = (Message("user", "Translate the note into German."),)
     readings = {"rows": [[1, 2, 3], [4, 5, 6], [7, 8, 9]]}
@@ -256,3 +317,11 @@ def test_the_weights_that_ship_are_those_the_data_makes():
     made = learn.model_of(learned, fitted, (1.0, 0.0), corpus.concepts())
     assert made.weights == shipped["weights"]
     assert made.bias == shipped["bias"]
+
+
+@pytest.mark.parametrize("sign", [",", ". ", "?", " ", "ok ", "，", "だ"])
+def test_a_message_of_nothing_but_signs_costs_no_more_than_its_length(sign):
+    long = sign * 30_000
+    began = time.perf_counter()
+    ROUTER.judge(Question(text=long, earlier=(long, long)))
+    assert time.perf_counter() - began < 0.5

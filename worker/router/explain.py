@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 SHOWN = 8
 """Features listed in a verdict: as many as fit a screen and a head."""
 
-QUOTED = "“"
-"""What a word begins with, which speaks for itself."""
+SAYS = "says "
+"""What the phrase of a word begins with, which speaks for itself."""
 
-FAINT = 16
-"""Weights below this many units, a tenth of calibrated log odds, explain nothing."""
+FAINT = 25
+"""Weights below this many units, a sixth of calibrated log odds, explain nothing."""
 
 NAMED = 2
 """Features named in the one sentence."""
@@ -42,6 +42,7 @@ _FORM = {
     "#says&0": "states or wishes, without numbers",
     "#says&1": "states or wishes, with a number",
     "#says&2": "states or wishes, with numbers",
+    "#lists": "asks for an entry of a list",
     "#material": "comes with a text to work on",
 }
 _SIZES = {
@@ -72,19 +73,18 @@ def in_words(
 
     """
     summed: dict[str, int] = {}
-    for mark in phrases.keys() & weighed.keys():
-        said = phrases[mark]
-        summed[said] = summed.get(said, 0) + weighed[mark]
-    strongest = sorted([(-abs(weight), said) for said, weight in summed.items()])[:SHOWN]
+    phrase_of, sum_of = phrases.get, summed.get
+    for mark, weight in weighed.items():
+        # A comparison is quicker than a look-up, and half of the marks are faint.
+        if (weight >= FAINT or weight <= -FAINT) and (said := phrase_of(mark)) is not None:
+            summed[said] = sum_of(said, 0) + weight
+    # Only what can be among the strongest is put in order by its words too.
+    least = sorted(map(abs, summed.values()))[-SHOWN:][0] if summed else 0
+    strongest = sorted(
+        [(-abs(total), said) for said, total in summed.items() if total >= least or total <= -least]
+    )[:SHOWN]
     return tuple(
-        [
-            (
-                f"says {said.replace('*', '…')}”" if said[0] == QUOTED else said,
-                round(summed[said] / per_log_odds, 2),
-            )
-            for strength, said in strongest
-            if strength
-        ]
+        [(said, round(summed[said] / per_log_odds, 2)) for sum_, said in strongest if sum_]
     )
 
 
@@ -111,7 +111,8 @@ def _phrase(mark: str, concepts: Mapping[str, str]) -> str:
         return _of_concepts(bare, concepts)
     if len(bare) > 1 and bare[0] == "#":
         return _of_form(bare)
-    return QUOTED + (mark[1:] if mark[0] in "^$" and mark[1:] else mark)
+    word = mark[1:] if mark[0] in "^$" and mark[1:] else mark
+    return f"{SAYS}“{word.replace('*', '…')}”"
 
 
 def _of_concepts(mark: str, concepts: Mapping[str, str]) -> str:
@@ -131,7 +132,7 @@ def _of_form(mark: str) -> str:
 def sentence(features: Sequence[tuple[str, float]], *, thinks: bool) -> str:
     """Return one sentence that names what spoke for the mode chosen."""
     speaking = [phrase for phrase, weight in features if (weight > 0) == thinks]
-    speaking.sort(key=lambda phrase: phrase.startswith("says "))
+    speaking.sort(key=lambda phrase: phrase.startswith(SAYS))
     opening = "Thinking pays" if thinks else "No need to think"
     if not speaking:
         return f"{opening}: nothing in the message speaks strongly for either."

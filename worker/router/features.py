@@ -16,14 +16,17 @@ from itertools import chain
 from operator import add
 from typing import TYPE_CHECKING
 
+from worker.router.readout import reads_off
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, KeysView, Mapping
 
-HEAD_CHARS = 280
-TAIL_CHARS = 160
-"""The window: what can be read of a long text in some hundred microseconds."""
+READ_WHOLE = 440
+HEAD_CHARS = 160
+TAIL_CHARS = 100
+"""Characters: of a text that is longer than the first, only these of its ends are read."""
 
-UNSPACED_CHARS = 150
+UNSPACED_CHARS = 110
 """Of a text without blanks, each gram is a look-up, so less of it is read, half from each end."""
 
 LONGEST_WISH = 160
@@ -43,6 +46,9 @@ MOST_NAMED = 7
 MANY_OPTIONS = 3
 """Lettered answers that make a multiple choice."""
 
+WEIGHING_CONCEPTS = frozenset({"logic", "kin", "code", "suppose", "constraint", "symptom"})
+"""What, beside work, a question that only looks something up doesn't speak of."""
+
 PAYLOAD_CONCEPTS = frozenset({"translate", "summarize", "rewrite", "extract"})
 """Wishes that treat what follows them as material: its words say nothing of the task."""
 
@@ -61,9 +67,11 @@ _SIGNS = "@#^$~"
 
 _STOP = re.compile(r"[.!?…。！？\n](?:(?<=[.!?…])[.!?…]*[\s\"'”)]+|(?<=[。！？\n])[。！？\n]*)")
 """Both kinds of stops begin with one set of characters, so that others are passed over quickly."""
-_STOPS = (". ", "? ", "! ", "\n", "。", "？", "！")
+_ASCII_STOPS = (". ", "? ", "! ", "\n")
+_STOPS = (*_ASCII_STOPS, "。", "？", "！")
 _PAYLOAD_START = re.compile(r"[:：\n\"“「『«„]")
 _OPERATION = re.compile(r"([-+*/×÷^<>=])\s*([\d(a-z])", re.ASCII)
+_NEW_LINE = "\n"
 _BLANK = " \t\n\r\f\v"
 _UNWRITTEN = "×÷"
 """Operators that stand after a number, never after a variable."""
@@ -110,6 +118,19 @@ _POLITE = re.compile(
     r"|えーと|えっと|あの|すみません|ねえ|じゃあ)[,，、。\s]*)+"
 )
 
+_FORM_WISH = re.compile(
+    r"(?:please |then |and )*(?:(?:answer|reply|respond)\b[^\n]{0,12}"
+    r"\b(?:with|in|by|using|only|just)\b"
+    r"|(?:give|return|provide|state|output|write|print|express|put|show)\b[^\n]{0,40}"
+    r"\b(?:answer|one word|single word|a single|result|yes or no|the letter|the option)\b"
+    r"|(?:no|without) explanations?\b|antworte\b|gib nur|nenne nur|répond(?:s|ez)\b|donne seulement"
+    r"|responde\b|da solo)"
+    r"|(?:请?只|请?直接|请?仅)(?:用|需|要|回答|给出|输出|写出)|(?:请)?用一个(?:词|字|数)|不(?:要|用|需要)(?:解释|说明)"
+    r"|[^。\n]{0,14}(?:だけ(?:を)?答え|で答えて|で回答)",
+)
+"""A last sentence that says what the answer shall look like, and not what is to be done."""
+LONGEST_FORM_WISH = 100
+
 _LENGTHS = (3, 5, 8, 13, 21, 36, 61, 101, 180, 300)
 _COUNTS = (1, 2, 3, 5, 8)
 _LINES = (2, 4, 9)
@@ -133,26 +154,29 @@ def read(
     polite = _POLITE.match(view)
     view = (view[polite.end() :] if polite else view).strip()
     head, tail = _zones(view)
+    if len(tail) < min(len(view), LONGEST_FORM_WISH) and _FORM_WISH.match(tail):
+        view = view[: -len(tail)].rstrip()
+        head, tail = _zones(view)
     words = _words(view)
     structure = _structure(view, text, words)
-    opening, wished = _opening_marks(head, "^", concepts)
-    closing, wished_last = _opening_marks(tail, "$", concepts)
+    marks, hits = _lexical(view, words, concepts, vocabulary)
+    opening, wished = _opening_marks(head, "^", hits)
+    closing, wished_last = _opening_marks(tail, "$", hits)
+    if _may_read_off(text, wished_last, structure) and reads_off(view[: -len(tail)], tail):
+        structure.append("#lists")
     if _treats_material(wished) and len(head) < len(view) - 1:
-        marks, named = _lexical(head, _words(head), concepts, vocabulary)
-        marks |= opening
+        marks, hits = _lexical(head, _words(head), concepts, vocabulary)
+        marks.update(opening)
         structure.append("#material")
     elif _treats_material(wished_last) and len(tail) < len(view) - 1:
-        marks, named = _lexical(tail, _words(tail), concepts, vocabulary)
-        marks |= closing
+        marks, hits = _lexical(tail, _words(tail), concepts, vocabulary)
+        marks.update(closing)
         # What it opens with is material too, even a wish.
         wished = set()
         structure.append("#material")
     else:
-        marks, named = _lexical(view, words, concepts, vocabulary)
-        marks |= opening
-        marks |= closing
-    marks.update(_together(named, wished, structure))
-    marks.update(structure)
+        marks.update(opening, closing)
+    marks.update(structure, _together(set(hits.values()), wished, structure))
     return marks
 
 
@@ -160,7 +184,8 @@ def _together(named: set[str], wished: set[str], structure: list[str]) -> list[s
     """Return what is more together than apart: a concept and the size, numbers, other concepts."""
     size, few = "~" + _scale(structure[0]), structure[1][-1]
     few = "&" + few if few in "01" else "&2"
-    found = [f"@{name}{size}" for name in named]
+    found = ["@" + name for name in named]
+    found += [f"@{name}{size}" for name in named]
     found += [f"^@{name}{few}" for name in wished]
     found.append(("#asks" if "#asks" in structure else "#says") + few)
     if 1 < len(named) <= MOST_NAMED:
@@ -169,13 +194,23 @@ def _together(named: set[str], wished: set[str], structure: list[str]) -> list[s
     return found
 
 
+def _may_read_off(text: str, wished_last: set[str], structure: list[str]) -> bool:
+    """Tell whether a text may be a list and a question that only looks something up."""
+    return (
+        len(text) <= READ_WHOLE
+        and structure[3] != "#sentences:0"
+        and wished_last.isdisjoint(WORK_CONCEPTS)
+        and wished_last.isdisjoint(WEIGHING_CONCEPTS)
+    )
+
+
 def _treats_material(wished: set[str]) -> bool:
     """Tell whether a wish is about the text beside it, whose words then say nothing of the task."""
     return not wished.isdisjoint(PAYLOAD_CONCEPTS) and wished.isdisjoint(WORK_CONCEPTS)
 
 
 def _window(text: str) -> str:
-    if len(text) <= HEAD_CHARS + TAIL_CHARS:
+    if len(text) <= READ_WHOLE:
         return text
     return f"{text[:HEAD_CHARS]}\n{text[-TAIL_CHARS:]}"
 
@@ -195,21 +230,34 @@ def _zones(view: str) -> tuple[str, str]:
     stop = _STOP.search(view)
     start = _PAYLOAD_START.search(view, 0, LONGEST_WISH)
     head_end = min(stop.end() if stop else len(view), start.start() if start else len(view))
-    last = max([view.rfind(sign, 0, -1) for sign in _STOPS]) + 1
+    last = max(map(view[:-1].rfind, _ASCII_STOPS if view.isascii() else _STOPS)) + 1
     return view[:head_end], view[last:].lstrip()[-TAIL_SENTENCE:]
 
 
-def _opening_marks(zone: str, sign: str, concepts: Mapping[str, str]) -> tuple[set[str], set[str]]:
-    """Return the marks of how a zone opens, its first words, and the concepts among them."""
+def _opening_marks(zone: str, sign: str, hits: Mapping[str, str]) -> tuple[list[str], set[str]]:
+    """Return the marks of how a zone opens, its first words, and the concepts among them.
+
+    Args:
+        zone: The head or the tail of a view.
+        sign: What its marks begin with.
+        hits: What stands for a concept in the view; in the zone it is looked for among these.
+
+    """
     opening = zone[:OPENING_CHARS]
     words = _words(opening)
-    named = {concepts[hit] for hit in concepts.keys() & _grams(opening, words)}
-    marks = {f"{sign}@{name}" for name in named}
-    marks.update([sign + " ".join(words[:count]) for count in range(1, min(len(words), 3) + 1)])
-    if _UNSPACED.match(zone):
-        marks.add(sign + zone[:2])
-        marks.add(sign + zone[:3])
-    return marks, named
+    spaced = f" {' '.join(words)} "
+    unspaced = not opening.isascii() and _UNSPACED.search(opening) is not None
+    wished = {
+        name
+        for hit, name in hits.items()
+        if (f" {hit[:-1]}" if hit[-1] == "*" else f" {hit} ") in spaced
+        or (unspaced and hit in opening)
+    }
+    marks = [f"{sign}@{name}" for name in wished]
+    marks += [sign + " ".join(words[:count]) for count in range(1, min(len(words), 3) + 1)]
+    if unspaced and _UNSPACED.match(zone):
+        marks += [sign + zone[:2], sign + zone[:3]]
+    return marks, wished
 
 
 def _lexical(
@@ -217,18 +265,17 @@ def _lexical(
     words: list[str],
     concepts: Mapping[str, str],
     vocabulary: KeysView[str] | None,
-) -> tuple[set[str], set[str]]:
-    """Return the grams of a text, its concepts as marks among them, and the concepts."""
+) -> tuple[set[str], dict[str, str]]:
+    """Return the grams of a text, and which of them stand for which concept."""
     all_grams = _grams(view, words)
     grams = set(all_grams) if vocabulary is None else vocabulary & all_grams
-    named = {concepts[hit] for hit in concepts.keys() & grams}
-    grams.update(["@" + name for name in named])
-    return grams, named
+    return grams, {hit: concepts[hit] for hit in concepts.keys() & grams}
 
 
 def _grams(view: str, words: list[str]) -> Iterator[str]:
     """Words, stems of six letters, pairs of words; one to three characters where none divide."""
-    spaced = [word + " " for word in words]
+    # Each word with a blank behind it, made by the C of `str`: half the time of a loop.
+    spaced = f"{' '.join(words)} ".replace(" ", " \n").split("\n")
     pairs_of_words = list(map(add, spaced, words[1:]))
     grams = [
         words,
@@ -253,16 +300,19 @@ def _structure(view: str, text: str, words: list[str]) -> list[str]:
     numbers = len(encoded.translate(_DIGITS).split())
     length = len(words) + (len(encoded) - len(view)) // BYTES_OF_UNSPACED_WORD
     length = length * len(text) // max(1, len(view))
-    sentences = 1 + sum(map(view.count, _STOPS))
-    return [
+    sentences = 1 + sum(map(view.count, _ASCII_STOPS if len(encoded) == len(view) else _STOPS))
+    marks = [
         f"#words:{_bin(length, _LENGTHS)}",
         f"#numbers:{_bin(numbers, _COUNTS)}",
-        f"#lines:{_bin(text.count(chr(10)) + 1, _LINES)}",
+        f"#lines:{_bin(text.count(_NEW_LINE) + 1, _LINES)}",
         f"#sentences:{_bin(sentences, _SENTENCES)}",
-        *(_number_marks(view, words) if numbers else ()),
-        *_notation_marks(view, words),
-        *_question_marks(view),
     ]
+    if numbers:
+        marks += _number_marks(view, words)
+    marks += _notation_marks(view, words)
+    if ending := _question_mark(view):
+        marks.append(ending)
+    return marks
 
 
 def _number_marks(view: str, words: list[str]) -> Iterator[str]:
@@ -298,7 +348,7 @@ def _notation_marks(view: str, words: list[str]) -> Iterator[str]:
     hinted = _any_in(_CODE_HINTS, view) or _any_in(_RARER_CODE_HINTS, view)
     if hinted and (code := _code_signs(view)):
         yield f"#code:{_bin(code, _COUNTS)}"
-    if len(_OPTION.findall(view)) >= MANY_OPTIONS and _any_in(_OPTION_B, view):
+    if _any_in(_OPTION_B, view) and len(_OPTION.findall(view)) >= MANY_OPTIONS:
         yield "#options"
     if "\n" in view and (rows := _table_rows(view)) > 1:
         yield f"#rows:{_bin(rows, _COUNTS)}"
@@ -323,11 +373,10 @@ def _table_rows(view: str) -> int:
     )
 
 
-def _question_marks(view: str) -> Iterator[str]:
-    if view.rstrip().endswith(("?", "？", "吗", "呢", "か", "か。")):
-        yield "#asks"
-    elif "?" in view or "？" in view:
-        yield "#asked"
+def _question_mark(view: str) -> str | None:
+    if view.endswith(("?", "？", "吗", "呢", "か", "か。")):
+        return "#asks"
+    return "#asked" if "?" in view or "？" in view else None
 
 
 def _bin(value: int, edges: tuple[int, ...]) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from worker.domain.messages import Mode
 from worker.router import explain, policy, rules
 from worker.router.classifier import probability
-from worker.router.conversation import beside, leaning
+from worker.router.conversation import DOUBTED, WHOLLY, beside, doubts, leaning
 from worker.router.features import read
 from worker.router.judge import Verdict
 
@@ -77,7 +77,7 @@ class TrainedRouter:
         mode = policy.choose(score, preset, question.lane)
         decided_by: Literal["classifier", "load"] = "classifier"
         reason = explain.sentence(features, thinks=mode is Mode.THINK)
-        if policy.choose(score, preset, question.lane, question.load) is not mode:
+        if question.load and policy.choose(score, preset, question.lane, question.load) is not mode:
             mode, decided_by, reason = Mode.NO_THINK, "load", BUSY
         return Verdict(
             mode=mode, score=score, decided_by=decided_by, reason=reason, features=features
@@ -87,16 +87,19 @@ class TrainedRouter:
         self, question: Question, weighed: Weighed, log_odds: float, features: Features
     ) -> tuple[float, Features]:
         """Move a message's log odds toward those of it and what it refers to, read as one."""
-        share = leaning(weighed, question.text)
+        before = question.earlier[-1]
+        share = leaning(weighed, question.text, before, self._classifier.weigh(before))
         if not share:
             return log_odds, features
-        read_on = [question.text]
+        read_on = [] if share == WHOLLY else [question.text]
         for text in reversed(question.earlier[-TURNS_BACK:]):
             read_on.insert(0, text)
             if leaning(self._classifier.weigh(text), text) < HALF:
                 break
         together = self._classifier.weigh(AND_THEN.join(read_on))
         moved = share * (self._classifier.log_odds(together) - log_odds)
+        if doubts(question.text.lower()):
+            moved += DOUBTED
         return log_odds + moved, explain.with_feature(features, explain.REFERENCE, moved)
 
     def marks(self, question: Question) -> set[str]:
