@@ -41,6 +41,23 @@ def test_each_mode_is_counted_in_all_and_by_category(thinkq, tasks):
     assert rows["always", "all"]["tokens"] > rows["never", "all"]["tokens"]
 
 
+def test_an_ideal_choice_thinks_only_where_a_thought_alone_is_right(thinkq, tmp_path):
+    asked = {"category": "c", "check": "number"}
+    tasks = tmp_path / "tasks.jsonl"
+    rows = [
+        {"id": name, "messages": [{"role": "user", "content": said}], "answer": "7", **asked}
+        for name, said in (("plain", "say 7"), ("neither", "say 8"))
+    ]
+    tasks.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = run(thinkq, tasks, "--modes", "never,always", "--json")
+    (ideal,) = [
+        row
+        for row in json.loads(done.stdout)
+        if (row["strategy"], row["category"]) == ("ideal", "all")
+    ]
+    assert (ideal["accuracy"], ideal["thinking"]) == (0.5, 0)
+
+
 def test_only_the_modes_that_were_asked_for_are_run(thinkq, tasks):
     done = run(thinkq, tasks, "--modes", "auto", "--json")
     assert {row["strategy"] for row in json.loads(done.stdout)} == {"auto"}

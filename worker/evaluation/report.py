@@ -36,9 +36,19 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 def rows(measured: Mapping[Strategy, Sequence[Outcome]]) -> list[Row]:
-    """Return a row for each strategy over all tasks, then one for each of its categories."""
+    """Return a row for each strategy over all tasks, then one for each of its categories.
+
+    Where both modes were measured, `ideal` is what no router could better: a thought only where
+    there is no right answer without one, and there is with one.
+    """
     found = []
-    for strategy, outcomes in measured.items():
+    everything: dict[str, Sequence[Outcome]] = dict(measured.items())
+    if {"never", "always"} <= measured.keys():
+        pairs = zip(measured["never"], measured["always"], strict=True)
+        everything["ideal"] = [
+            thought if thought.right and not plain.right else plain for plain, thought in pairs
+        ]
+    for strategy, outcomes in everything.items():
         categories = sorted({one.category for one in outcomes})
         found.append(_row(strategy, "all", outcomes))
         found += [
@@ -132,12 +142,13 @@ def _comparison(found: Sequence[Row]) -> list[str]:
     whole = {row.strategy: row for row in found if row.category == "all"}
     if not {"never", "always", "auto"} <= whole.keys():
         return []
-    never, always, auto = (whole[name] for name in ("never", "always", "auto"))
+    never, always, auto, ideal = (whole[name] for name in ("never", "always", "auto", "ideal"))
     lines = [""]
     if always.accuracy and always.tokens:
         lines.append(
             f"auto is right {auto.accuracy / always.accuracy:.2f} times as often as always, "
-            f"at {auto.tokens / always.tokens:.2f} times its tokens"
+            f"at {auto.tokens / always.tokens:.2f} times its tokens; an ideal choice, "
+            f"{ideal.accuracy / always.accuracy:.2f} times at {ideal.tokens / always.tokens:.2f}"
         )
     gap = always.accuracy - never.accuracy
     if gap > 0:
