@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from worker.scheduler.lanes import Lanes, Waiting
     from worker.scheduler.speeds import Speeds
 
-_POISON_ATTEMPTS = 2
-
 _log = structlog.get_logger(__name__)
 
 
@@ -341,8 +339,9 @@ class Serving:
             return False
         # Of those that may have taken the engine down, one runs at a time: the next crash then
         # names the one to blame.
-        suspect = self._live[waiting.row].attempts > 0
-        return not (suspect and any(other.attempts for other in self._running.values()))
+        if not self._live[waiting.row].blame.is_suspect:
+            return True
+        return not any(other.blame.is_suspect for other in self._running.values())
 
     def _batch_running(self) -> int:
         return sum(job.lane is Lane.BATCH for job in self._running.values())
@@ -489,8 +488,8 @@ class Serving:
         self.wait_again(job)
         self.start_next()
 
-    def engine_down(self, why: str, rows: Sequence[int]) -> None:
-        """Queue again what the engine took with it; give up on what took it down twice."""
+    def engine_down(self, why: str, rows: Sequence[int], *, from_outside: bool) -> None:
+        """Queue again what the engine took with it; give up on what takes it down."""
         self._forget_parked()
         if self.idle_work is not None:
             self.idle_work.interrupt()
@@ -499,8 +498,8 @@ class Serving:
             job = self._running.get(row)
             if job is None:
                 continue
-            job.attempts += 1
-            if job.attempts >= _POISON_ATTEMPTS:
+            job.blame.note(why, len(job.generated), from_outside=from_outside)
+            if job.blame.is_guilty:
                 self.end(job, self._endings.poisoned(job, why))
             else:
                 self.wait_again(job)
