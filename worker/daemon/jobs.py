@@ -205,6 +205,13 @@ class Jobs:
             if serving.engine is not None:
                 serving.engine.forget(client, session)
 
+    @property
+    def engine_processes(self) -> set[int]:
+        """The process ids of all engines."""
+        engines = (serving.engine for serving in self._servings.values())
+        found = (engine.pid for engine in engines if engine is not None)
+        return {process_id for process_id in found if process_id is not None}
+
     # How many ------------------------------------------------------------------------------
 
     @property

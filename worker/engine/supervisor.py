@@ -127,7 +127,8 @@ class Engine:
     @property
     def pid(self) -> int | None:
         """The process id of the engine that runs now."""
-        return self._process.pid if self._process else None
+        process = self._process
+        return None if process is None or process.returncode is not None else process.pid
 
     def start(self) -> None:
         """Begin to keep an engine running."""
