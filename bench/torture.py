@@ -1,6 +1,7 @@
 """Kills daemon, engine and broker again and again under load, and counts what was lost.
 
     python bench/torture.py [--requests 10000] [--kills 200] [--clients 20] [--seed 1] [--pace 1]
+        [--victims engine …]
 
 The clients speak only MQTT, at QoS 1, with sessions of their own. Each kill is a SIGKILL at a
 moment that the seed decides, as it decides the victim; what was killed is started again at once.
@@ -46,6 +47,7 @@ QUIET_S = 90.0
 """Longer than a daemon takes to start on a busy machine: silence before that says nothing."""
 PATIENCE_S = 600.0
 SESSION_S = 3600
+VICTIMS = ("daemon", "engine", "broker")
 
 
 class Client:
@@ -90,10 +92,10 @@ def storm(
     daemon: Daemon,
     broker: Mosquitto,
     chance: random.Random,
-    plan: tuple[int, int, float],
+    plan: tuple[int, int, float, list[str]],
 ) -> Counter[str]:
     """Send all requests, kill all victims; return how often each was killed."""
-    requests, kills, pace = plan
+    requests, kills, pace, victims = plan
     killed: Counter[str] = Counter()
     per_round = requests // kills
     number = 0
@@ -109,7 +111,7 @@ def storm(
             client.send(request_id, body)
             number += 1
         time.sleep(pace * chance.uniform(0.0, 1.2))
-        victim = chance.choice(["daemon", "engine", "broker"])
+        victim = chance.choice(victims)
         kill(victim, daemon, broker)
         killed[victim] += 1
     return killed
@@ -158,6 +160,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pace", type=float, default=1.0)
+    parser.add_argument("--victims", nargs="+", choices=VICTIMS, default=list(VICTIMS))
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -168,7 +171,7 @@ def main() -> int:
         ]
         begun = time.monotonic()
         try:
-            plan = (arguments.requests, arguments.kills, arguments.pace)
+            plan = (arguments.requests, arguments.kills, arguments.pace, arguments.victims)
             killed = storm(clients, daemon, broker, chance, plan)
             settle(clients)
             journal = states(daemon)

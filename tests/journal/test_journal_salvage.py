@@ -73,6 +73,7 @@ async def test_most_records_outlive_a_torn_page(filled, seed):
         (b"pending  ", b"pendXng  "),  # the name of a column
         (b"WHERE state = 'delivered'", b"WHERE state = 'deliXered'"),  # in the view
         (b"record_by_state ON", b"record_by_stXte ON"),
+        (b"    think    INTEGER", b"   H\xca\xd3knk    INTEGER"),  # no text any more
     ],
 )
 async def test_a_wrong_letter_in_the_description_of_a_table_costs_no_record(filled, letters, wrong):

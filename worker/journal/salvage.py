@@ -89,7 +89,7 @@ def is_damaged(path: Path) -> bool:
 def is_damage(error: sqlite3.Error) -> bool:
     """Tell whether an error says that the file itself is wrong."""
     # Of the code only the low byte says what kind of error it is.
-    return (error.sqlite_errorcode or 0) & 0xFF in _DAMAGE
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _DAMAGE
 
 
 def salvage(path: Path) -> Salvaged:

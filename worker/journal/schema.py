@@ -170,8 +170,13 @@ def _as_made(migrations: Sequence[str]) -> dict[tuple[str, str], tuple[str, str 
 
 
 def _described(connection: sqlite3.Connection) -> dict[tuple[str, str], tuple[str, str | None]]:
-    rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
-    return {(kind, name): (table, _bare(sql)) for kind, name, table, sql in rows}
+    # As bytes: what is damaged need not be text.
+    rows = connection.execute(
+        "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB), CAST(sql AS BLOB)"
+        " FROM sqlite_master"
+    ).fetchall()
+    texts = ([part and part.decode(errors="replace") for part in row] for row in rows)
+    return {(kind, name): (table, _bare(sql)) for kind, name, table, sql in texts}
 
 
 def _bare(sql: str | None) -> str | None:
