@@ -168,10 +168,11 @@ def test_what_templates_of_models_do_is_allowed(written):
         "{{ n.x + '|' }}{{ tools | tojson(indent=4) | length > 9 }}{{ '%s-%d' % ('a', 7) }}"
         "{{ '{} {:>5}'.format('b', 'c') }}{{ ['d', 'e'] | join(', ') }}{{ 'f\ng' | indent(2) }}"
         "{{ 'h'.replace('h', 'i') }}{{ 'j' | replace('j', 'k') }}{{ 2 ** 10 + 3 * 4 }}"
+        "{{ '**%s** since 2024' % 'q' }}{{ '{}: 2025 * {}'.format('r', 's') }}"
         "{{ ['l'] | map('upper') | list }}{{ 'm'.center(3) }}{{ 17 % 5 }}"
     )
     text = written(everything).replace(" ", "").replace("\n", "")
-    assert text.startswith("user|Truea-7bcd,efgik1036['L']m2"), text
+    assert text.startswith("user|Truea-7bcd,efgik1036**q**since2024r:2025*s['L']m2"), text
 
 
 def peak_bytes():

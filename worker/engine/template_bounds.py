@@ -41,7 +41,10 @@ _TEXT_FILTERS = frozenset({
 _WIDTH_FILTERS = frozenset({"batch", "center", "indent", "slice", "tojson", "wordwrap"})
 _INDENTED = frozenset({"indent", "tojson"})
 _WIDTH_METHODS = frozenset({"center", "expandtabs", "ljust", "rjust", "zfill"})
-_FIELD_WIDTH = re.compile(r"\d{4}|\*|\{[^{}]*\{")
+_FIELD_WIDTH = {
+    "%": re.compile(r"%(\([^)%]{0,200}\))?[^a-zA-Z%]*?(\d{4}|\*)"),
+    "{": re.compile(r"\{[^{}:]*:[^{}]*?(\d{4}|\{)"),
+}
 """In a format: a width of thousands, or one that is itself an argument."""
 
 
@@ -179,7 +182,7 @@ def _check_binop(operator: str, left: Any, right: Any) -> None:
 
 
 def _check_format(text: str, mark: str, values: Sequence[Any]) -> None:
-    if _FIELD_WIDTH.search(text):
+    if _FIELD_WIDTH[mark].search(text):
         raise SecurityError("a format with a width out of proportion")
     _allow(len(text) + text.count(mark) * sum(map(weight, values)))
 
