@@ -186,12 +186,12 @@ class LastingClient:
         self.client.loop_stop()
 
 
-def wait_in_log(daemon, *words):
-    """Return when the daemon has logged a line with all these words."""
+def wait_in_log(daemon, *words, times=1):
+    """Return when the daemon has logged so many lines with all these words."""
     deadline = time.monotonic() + ANSWER_S
     while time.monotonic() < deadline:
         lines = daemon.log.read_text().splitlines()
-        if any(all(word in line for word in words) for line in lines):
+        if sum(all(word in line for word in words) for line in lines) >= times:
             return
         time.sleep(0.05)  # a file tells nobody that it grew
     raise AssertionError(f"no line in the log with {words}")

@@ -5,10 +5,12 @@ certificates, the ACL; the worker is set up as its README says. `stranger` tries
 be able to, against `kitchen`. A function returns what it got hold of; each must be nothing.
 """
 
+import json
 import socket
 import ssl
 import struct
 import sys
+import threading
 import uuid
 from pathlib import Path
 
@@ -213,14 +215,22 @@ def _(world, port):
         "thinkq/reply/kitchen/x/answer",
         "thinkq/worker/w1/status",
         "thinkq/worker/w1/card",
+        "thinkq/worker/w1/metrics",
+        "thinkq/worker/w2/status",
+        "thinkq/dead/kitchen",
+        "thinkq/dead/stranger",
+        "thinkq/fleet/g/claim",
     ],
 )
 def _(world, topic):
+    # Between them they may hear whatever there is.
     kitchen = world.wire("kitchen").listen(topic, "thinkq/reply/kitchen")
+    operator = world.wire("thinkq-operator").listen(topic)
     stranger = world.stranger()
     stranger.send(b"forged", topic=topic)
     answer(stranger, "barrier")
-    return [message for message in kitchen.heard if b"forged" in message.payload]
+    heard = [*kitchen.heard, *operator.heard]
+    return [message for message in heard if b"forged" in message.payload]
 
 
 @attempts(
@@ -304,6 +314,47 @@ def take_the_workers_session_over(world):
     answer(world.kitchen, "barrier")
     answer(thief, "barrier")
     return [message for message in thief.heard if "kitchen" in message.topic]
+
+
+@attempt
+def take_over_what_waits_for_another_client(world):
+    # A session that outlives its connection, with an answer in it: by its client id alone.
+    client_id = f"kitchen-{new_id()}"
+
+    def come(name):
+        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id, protocol=mqtt.MQTTv5)
+        client.tls_set_context(world.context())
+        client.username_pw_set(name, world.passwords[name])
+        lasting = Properties(PacketTypes.CONNECT)
+        lasting.SessionExpiryInterval = 600
+        done = threading.Semaphore(0)
+        heard = []
+        client.on_connect = client.on_subscribe = lambda *_: done.release()
+        client.on_message = lambda _c, _u, message: (heard.append(message), done.release())
+        client.connect(
+            "127.0.0.1", world.broker.password_port, clean_start=False, properties=lasting
+        )
+        client.loop_start()
+        assert done.acquire(timeout=10)
+        return client, done, heard
+
+    kitchen, done, _ = come("kitchen")
+    kitchen.subscribe("thinkq/reply/kitchen", 1)
+    assert done.acquire(timeout=10)
+    kitchen.disconnect()
+    kitchen.loop_stop()
+    answer(world.kitchen, SECRET)
+    thief, done, heard = come("stranger")
+    own = f"thinkq/reply/stranger/{new_id()}"
+    thief.subscribe(own, 1)
+    assert done.acquire(timeout=10)
+    answer(world.kitchen, SECRET)
+    thief.publish("thinkq/request/stranger", json.dumps({"prompt": "barrier", "reply_to": own}), 1)
+    while not any(message.topic == own for message in heard):
+        assert done.acquire(timeout=10)
+    thief.disconnect()
+    thief.loop_stop()
+    return [message.topic for message in heard if message.topic != own]
 
 
 @attempts(
@@ -401,16 +452,61 @@ def _(world, op):
     return SECRET in str(said) or said.get("state", "unknown") != "unknown"
 
 
-@attempts("without being an operator act for another by", ["cancel", "forget", "status"])
+@attempts(
+    "without being an operator act for another by",
+    ["cancel", "forget", "status", "resume", "feedback", "prewarm"],
+)
 def _(world, op):
-    said = world.control_of("stranger", {"op": op, "id": world.running, "of": "kitchen"})
+    said = world.control_of("stranger", {"of": "kitchen", **control_body(op, world.running)})
     return said.get("error", {}).get("code") != "forbidden" or not world.still_running()
 
 
-@attempts("as an operator read by", ["resume", "feedback"])
+@attempts("as an operator read or write by", ["resume", "feedback", "prewarm"])
 def _(world, op):
-    body = {"op": op, "id": world.answered["id"], "of": "kitchen", "verdict": "good"}
+    body = {"of": "kitchen", **control_body(op, world.answered["id"])}
     return "error" not in world.control_of("thinkq-operator", body)
+
+
+def control_body(op, request_id):
+    """Return a control message that its own client could send."""
+    if op == "prewarm":
+        return {"op": op, "prompt": "x", "session": "den"}
+    body = {"op": op, "id": request_id}
+    return {**body, "verdict": "good"} if op == "feedback" else body
+
+
+@attempt
+def have_anothers_session_read_ahead(world):
+    said = world.control_of("stranger", control_body("prewarm", None))
+    return said.get("error", {}).get("code") != "not_your_session"
+
+
+@attempts("control under another's name in the field", ["client", "owner", "user", "from"])
+def _(world, field):
+    world.control_of("stranger", {"op": "cancel", "id": world.running, field: "kitchen"})
+    return not world.still_running()
+
+
+@attempts(
+    "have a control message answered on",
+    ["thinkq/reply/kitchen", "thinkq/worker/w1/status", "thinkq/dead/kitchen", "home/door/set"],
+)
+def _(world, topic):
+    everything = world.wire("thinkq-operator").listen("thinkq/#")
+    stranger = world.stranger()
+    marked = new_id()
+    for options in ({"reply_to": topic}, {}):
+        body = {"op": "status", "id": marked, "reply_to": topic}
+        control(stranger, body, **options)
+    world.control_of("stranger", {"op": "status"})
+    answer(stranger, "barrier")
+    hear(everything, lambda message: b"barrier" in message.payload)
+    return [
+        message.topic
+        for message in everything.heard
+        if marked.encode() in message.payload
+        and not message.topic.startswith(("thinkq/control/stranger", "thinkq/reply/stranger"))
+    ]
 
 
 @attempt

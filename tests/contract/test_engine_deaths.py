@@ -16,6 +16,7 @@ from exchange import (
     nothing_more,
     refusal,
     send,
+    wait_in_log,
 )
 from rig import Daemon
 
@@ -54,6 +55,32 @@ def test_a_poisoned_request_sent_again_is_not_run_again(mortal):
     first = body_of(final_of(mortal, send(mortal, "stub: die", id="poison")))
     again = body_of(final_of(mortal, send(mortal, "stub: die", id="poison")))
     assert again == first
+
+
+def test_a_request_that_kills_the_engine_at_the_same_token_each_time_is_poisoned(mortal, daemon):
+    deaths = daemon.log.read_text().count('"engine_down"')
+    assert refusal(mortal, {"prompt": "stub: tokens=20 die=9"})["code"] == "poisoned"
+    assert daemon.log.read_text().count('"engine_down"') == deaths + 2
+
+
+def test_a_request_that_comes_further_each_time_its_engine_is_killed_is_answered(mortal, daemon):
+    request_id = begin(mortal, "stub: tokens=200 delay_ms=5")
+    for reached in range(20, 180, 20):
+        mortal.wait(
+            lambda m, to=reached: m.topic.endswith("/answer") and f"w{to} " in m.json["text"]
+        )
+        kill_engine(daemon)
+    assert body_of(final_of(mortal, request_id))["content"].endswith("w198 end")
+
+
+def test_a_request_whose_engine_is_killed_twice_before_it_has_said_a_word_is_answered(
+    mortal, daemon
+):
+    request_id = send(mortal, "stub: prefill_ms=600 tokens=3")
+    for life in (1, 2):
+        wait_in_log(daemon, '"started"', request_id, times=life)
+        kill_engine(daemon)
+    assert body_of(final_of(mortal, request_id))["content"].endswith("end")
 
 
 def test_an_innocent_request_beside_a_poisoned_one_is_answered(mortal):

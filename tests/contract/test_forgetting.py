@@ -8,6 +8,7 @@ from exchange import (
     answer,
     begin,
     body_of,
+    children_of,
     control,
     final_of,
     hear,
@@ -19,6 +20,8 @@ from exchange import (
 from rig import Mosquitto
 
 SECRET = "quetzalcoatl"
+GONE = 99_999_999
+"""No process has this number."""
 QUICK = f"{STUB}[engine]\nrestart_backoff_max_s = 0.2\n"
 WITH_TRIES = f"{QUICK}[thinking]\ncounterfactuals = true\ncounterfactuals_idle_s = 0.1\n"
 
@@ -198,3 +201,28 @@ def test_nothing_is_left_in_a_damaged_journal_that_was_set_aside(daemon, client)
     forget(client)
     assert traces(daemon) == []
     wait_in_log(daemon, '"damaged_journal_deleted"', "somebody was forgotten")
+
+
+def spilled(daemon, process_id):
+    """Leave what an engine leaves that was killed while memory was short."""
+    folder = daemon.folder / "data" / "spill" / str(process_id)
+    folder.mkdir(parents=True)
+    (folder / "row.safetensors").write_bytes(b"keys and values")
+    return folder
+
+
+def test_what_a_dead_engine_had_put_on_disk_goes_with_whoever_is_forgotten(daemon, client):
+    # Whose it was, nobody knows any more.
+    left = spilled(daemon, GONE)
+    (engine,) = children_of(daemon.process.pid)
+    in_use = spilled(daemon, engine)
+    forget(client)
+    assert not left.exists()
+    assert in_use.exists()
+
+
+def test_what_the_engines_of_an_earlier_life_had_put_on_disk_is_gone_at_the_start(daemon):
+    daemon.stop()
+    left = spilled(daemon, GONE)
+    daemon.start()
+    assert not left.exists()

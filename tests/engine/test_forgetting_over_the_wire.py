@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tiny_qwen3 as tiny
 from exchange import cache_files, control, forget, hear, new_id, wait_in_log
 from tokenizers import Tokenizer
 
@@ -109,3 +110,31 @@ def test_a_session_is_forgotten_and_what_else_was_read_of_its_client_stays(daemo
     plant(me)
     forget(me, session="other")
     assert ask(me, "And then?", session="talk", mode="no_think")["cached_tokens"] > 0
+
+
+@pytest.fixture
+def further(daemon_of, tiny_qwen3, smollm2_path, tmp_path):
+    """A daemon with one more model, which goes from memory at once."""
+    other = tiny.make(tmp_path / "other", smollm2_path, seed=1)
+    return daemon_of(
+        config=f"""
+[model]
+name = "one"
+path = "{tiny_qwen3}"
+[models]
+idle_s = 0.1
+[models.further.second]
+name = "two"
+path = "{other}"
+"""
+    ).start()
+
+
+def test_what_a_model_has_read_that_is_not_in_memory_is_forgotten(further, wire_of, marks):
+    me = wire_of(further, f"{SECRET}-client")
+    ask(me, session="talk", mode="no_think", model="second")
+    wait_in_log(further, '"model_unloaded"', '"second"')
+    assert len(cache_files(further)) > 0
+    forget(me)
+    assert cache_files(further) == []
+    assert traces(further, marks) == []

@@ -1,7 +1,9 @@
 """A chat template that means harm: it reads nothing, gets nowhere, and does not go on for ever."""
 
 import json
+import resource
 import shutil
+import sys
 import time
 
 import pytest
@@ -89,6 +91,93 @@ def test_what_no_template_may_see_is_nothing(nothing, written):
 @pytest.fixture
 def hurried(monkeypatch):
     monkeypatch.setattr(templates, "LONGEST_S", 0.3)
+
+
+DOUBLED = "{% set t = namespace(x='xxxxxxxxxx' * 1000) %}{% for i in range(40) %}BODY{% endfor %}"
+LIST = "{% set l = ['x' * 1000000] * 1000000 %}"
+BIG = "{% set b = 'x' * 1000000 %}"
+KEPT = (
+    "{% set n = namespace(l=[]) %}{% for i in range(99999) %}"
+    "{% set n.l = n.l + [('x' * 1000000) ~ i] %}{% endfor %}"
+)
+BOMBS = [
+    # What doubles itself.
+    DOUBLED.replace("BODY", "{% set t.x = t.x ~ t.x %}"),
+    DOUBLED.replace("BODY", "{% set t.x = t.x + t.x %}"),
+    DOUBLED.replace("BODY", "{% set t.x = '%s%s' % (t.x, t.x) %}"),
+    DOUBLED.replace("BODY", "{% set t.x = '{0}{0}'.format(t.x) %}"),
+    DOUBLED.replace("BODY", "{% set t.x = [t.x, t.x] | join %}"),
+    DOUBLED.replace("BODY", "{% set t.x = ''.join([t.x, t.x]) %}"),
+    DOUBLED.replace("BODY", "{% set t.x %}{{ t.x }}{{ t.x }}{% endset %}"),
+    DOUBLED.replace("BODY", "{% set t.x = t.x | replace('x', 'xx') %}"),
+    DOUBLED.replace("BODY", "{% set t.x = [t.x, t.x] %}") + "{{ t.x }}",
+    # What is long at once.
+    BIG + "{{ b.replace('x', b) }}",
+    BIG + "{{ b | replace('x', b) }}",
+    BIG + "{{ [b] | map('replace', 'x', b) | list }}",
+    BIG + "{{ b.join(b) }}",
+    BIG + "{{ b | join(b) }}",
+    BIG + "{{ b.translate({120: b}) }}",
+    "{{ 'x'.ljust(10000000000) }}",
+    "{{ 'x'.center(10000000000) }}",
+    "{{ '1'.zfill(10000000000) }}",
+    "{{ '\t'.expandtabs(10000000000) }}",
+    "{{ 'x' | center(10000000000) }}",
+    "{{ 'x' | indent(10000000000, true) }}",
+    "{{ [1] | batch(10000000000, 'x') | list }}",
+    "{{ [1] | slice(10000000000) | list }}",
+    "{{ {'a': [1]} | tojson(indent=10000000000) }}",
+    "{{ '%10000000000d' % 1 }}",
+    "{{ '%*d' % (10000000000, 1) }}",
+    "{{ '%10000000000d' | format(1) }}",
+    "{{ '{:>10000000000}'.format('x') }}",
+    "{{ '{:>{}}'.format('x', 10000000000) }}",
+    LIST + "{{ l }}",
+    LIST + "{{ l | string }}",
+    LIST + "{{ l | join }}",
+    LIST + "{{ l | tojson }}",
+    LIST + "{{ l ~ '' }}",
+    LIST + "{{ '%s' % (l,) }}",
+    LIST + "{{ ''.join(l) }}",
+    "{% set n = namespace(x=3) %}{% for i in range(60) %}{% set n.x = n.x * n.x %}{% endfor %}",
+    "{% set n = namespace(x=3) %}{% for i in range(9) %}{% set n.x = n.x ** 64 %}{% endfor %}",
+    # What is kept, each of it small.
+    KEPT,
+    "{% for i in range(99999) %}{{ 'x' * 1000000 }}{% endfor %}",
+]
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_one_that_takes_memory_is_stopped_before_it_has_much(bomb, written):
+    before = peak_bytes()
+    with pytest.raises((TemplateError, EngineFailed)):
+        written(bomb)
+    assert peak_bytes() - before < 2**30
+    assert "fine" in written("fine")
+
+
+def test_memory_is_what_it_is_told_for(written):
+    with pytest.raises(EngineFailed, match="takes more than 256 MiB of memory"):
+        written(KEPT)
+
+
+def test_what_templates_of_models_do_is_allowed(written):
+    everything = (
+        "{% set n = namespace(x='') %}"
+        "{% for m in messages %}{% set n.x = n.x ~ m.role %}{% endfor %}"
+        "{{ n.x + '|' }}{{ tools | tojson(indent=4) | length > 9 }}{{ '%s-%d' % ('a', 7) }}"
+        "{{ '{} {:>5}'.format('b', 'c') }}{{ ['d', 'e'] | join(', ') }}{{ 'f\ng' | indent(2) }}"
+        "{{ 'h'.replace('h', 'i') }}{{ 'j' | replace('j', 'k') }}{{ 2 ** 10 + 3 * 4 }}"
+        "{{ '**%s** since 2024' % 'q' }}{{ '{}: 2025 * {}'.format('r', 's') }}"
+        "{{ ['l'] | map('upper') | list }}{{ 'm'.center(3) }}{{ 17 % 5 }}"
+    )
+    text = written(everything).replace(" ", "").replace("\n", "")
+    assert text.startswith("user|Truea-7bcd,efgik1036**q**since2024r:2025*s['L']m2"), text
+
+
+def peak_bytes():
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 ENDLESS = "{% for i in range(99999) %}{% for j in range(99999) %}BODY{% endfor %}{% endfor %}"

@@ -21,7 +21,7 @@ class Listener:
     def engine_step(self, step):
         pass
 
-    def engine_down(self, why, rows):
+    def engine_down(self, why, rows, *, from_outside):
         self.downs.put_nowait(why)
 
 

@@ -67,6 +67,43 @@ async def test_most_records_outlive_a_torn_page(filled, seed):
     await journal.close()
 
 
+@pytest.mark.parametrize(
+    ("letters", "wrong"),
+    [
+        (b"pending  ", b"pendXng  "),  # the name of a column
+        (b"WHERE state = 'delivered'", b"WHERE state = 'deliXered'"),  # in the view
+        (b"record_by_state ON", b"record_by_stXte ON"),
+        (b"    think    INTEGER", b"   H\xca\xd3knk    INTEGER"),  # no text any more
+    ],
+)
+async def test_a_wrong_letter_in_the_description_of_a_table_costs_no_record(filled, letters, wrong):
+    # SQLite takes each for the journal of another program, which is sound.
+    content = filled.read_bytes()
+    assert letters in content
+    filled.write_bytes(content.replace(letters, wrong, 1))
+    journal = Journal.open(filled)
+    assert kept(journal) == RECORDS
+    assert len(set_aside(filled)) == 1
+    await journal.accept(a_request("new", "me"))
+    await journal.expire()
+    await journal.close()
+
+
+async def test_a_wrong_letter_in_the_name_of_a_table_costs_that_table_alone(filled):
+    content = filled.read_bytes()
+    filled.write_bytes(content.replace(b"TABLE event (", b"TABLE evXnt (", 1))
+    journal = Journal.open(filled)
+    assert kept(journal) == RECORDS
+    await journal.close()
+
+
+async def test_a_journal_whose_version_is_damaged_is_kept(filled):
+    damage(filled, 60, (1).to_bytes(4, "big"))
+    journal = Journal.open(filled)
+    assert kept(journal) == RECORDS
+    await journal.close()
+
+
 async def test_what_is_left_of_a_cut_off_file_is_kept(filled):
     content = filled.read_bytes()
     filled.write_bytes(content[: len(content) // 2])

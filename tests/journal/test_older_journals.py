@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from journal_samples import a_request
 
+from worker.journal.salvage import set_aside
 from worker.journal.schema import MIGRATIONS
 from worker.journal.storage import open_for_reading
 from worker.journal.store import Answered, Dead, Joined, Journal, State
@@ -29,6 +30,10 @@ async def brought_forward(request, path):
 
 def test_every_older_schema_has_a_file_here():
     assert {file.name for file in DATA.iterdir()} == {f"schema-{n}.sqlite" for n in OLDER}
+
+
+async def test_it_is_not_taken_for_a_damaged_one(brought_forward, path):
+    assert set_aside(path) == []
 
 
 async def test_it_has_the_newest_schema(brought_forward, path):

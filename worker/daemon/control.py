@@ -12,7 +12,7 @@ from worker.daemon.job import Stage
 from worker.domain.errors import BadRequest, EngineFailed, Forbidden, ThinkqError
 from worker.domain.messages import Control as ControlMessage
 from worker.domain.messages import Kind
-from worker.engine import cache_files
+from worker.engine import cache_files, spill_files
 from worker.journal.feedback import TRIED, Verdict
 from worker.transport import codec
 
@@ -51,6 +51,7 @@ class Control:
         access: Knows who is an operator.
         ahead: Has read what a client will go on with.
         caches: Where the engines keep KV caches, in a folder for each model.
+        spilled: Where they put those of parked rows, in a folder for each process.
         unlearn: Takes from the router what only the forgotten have taught it.
 
     """
@@ -68,6 +69,7 @@ class Control:
         access: Access,
         ahead: ReadingAhead,
         caches: Path,
+        spilled: Path,
         unlearn: Callable[[], Awaitable[None]],
     ) -> None:
         self._topics = topics
@@ -80,6 +82,7 @@ class Control:
         self._access = access
         self._ahead = ahead
         self._caches = caches
+        self._spilled = spilled
         self._unlearn = unlearn
 
     async def message(self, incoming: Incoming) -> None:
@@ -159,10 +162,14 @@ class Control:
         if self._jobs.idle_work is not None:
             self._jobs.idle_work.forget(control.client)
         forgotten = await self._journal.forget(control.client, control.session)
-        # Not left to the engines: that of a model that is not in memory can't be told.
+        # Not left to the engines: that of a model that is not in memory can't be told, and whose
+        # it is what a dead one has left, nobody knows.
         try:
             await asyncio.to_thread(
                 cache_files.forget, self._caches, control.client, control.session
+            )
+            await asyncio.to_thread(
+                spill_files.remove_left_behind, self._spilled, self._jobs.engine_processes
             )
         except OSError as error:
             _log.error("caches_not_forgotten", client=control.client, error=str(error))

@@ -34,6 +34,7 @@ from worker.daemon.parts import (
     presets,
     router,
     rules,
+    spill_folder,
     tool_rules,
 )
 from worker.daemon.preparing import Preparing
@@ -43,6 +44,7 @@ from worker.daemon.streams import Streams
 from worker.daemon.tails import Tails
 from worker.domain.errors import EngineFailed
 from worker.domain.policy import Limits
+from worker.engine import spill_files
 from worker.journal.storage import FILE_NAME
 from worker.journal.store import Journal, JournalError
 from worker.transport.connection import Connection
@@ -220,6 +222,7 @@ class Daemon:
                 streams=streams,
                 ahead=self._ahead,
                 caches=cache_folder(settings),
+                spilled=spill_folder(settings),
                 unlearn=self._reloading.unlearn,
             ),
             acknowledge=self._window.ack,
@@ -265,6 +268,10 @@ class Daemon:
         with suppress(EngineFailed):
             # A `forget` may have been cut short.
             await self._reloading.unlearn()
+        try:
+            spill_files.remove_left_behind(spill_folder(self._settings))
+        except OSError as error:
+            _log.warning("spilled_not_removed", error=str(error))
         self._engines.start()
         await self._connection.start()
         every_s = _METRICS_EVERY_S if self._group is None else _METRICS_IN_GROUP_EVERY_S

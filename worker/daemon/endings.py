@@ -96,9 +96,9 @@ class Endings:
         if request.revises is not None:
             await self._drop(job)
             return
-        error = Poisoned(f"the engine went down {job.attempts} times with this request: {why}")
+        history = job.blame.history
+        error = Poisoned(f"the engine went down {len(history)} times with this request: {why}")
         reply = self._outcome.of_error(job, error, self._clock())
-        history = [f"attempt {attempt + 1}: engine down" for attempt in range(job.attempts)]
         await _until_journaled(
             lambda: self._journal.dead(
                 request.client, request.key, error.code, reply, history=history

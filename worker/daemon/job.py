@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec.structs import replace
 
+from worker.daemon.blame import Blame
 from worker.domain.catalogue import DEFAULT
 from worker.domain.messages import (
     Kind,
@@ -73,7 +74,7 @@ class Job:
                 self.listen(route)
         self.arrived = arrived
         self.stage = Stage.WAITING
-        self.attempts = 0
+        self.blame = Blame()
         self.size_bytes = 0
         self.submitted = False
         self.submit: Submit | None = None

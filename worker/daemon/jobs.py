@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from worker.daemon.blame import Blame
 from worker.daemon.job import Job
 from worker.daemon.tails import restore
 from worker.domain.errors import ThinkqError
@@ -93,7 +94,7 @@ class Jobs:
             request: What was accepted.
             routes: Where its reply goes.
             arrived: On the monotonic clock, in seconds.
-            attempts: How many engines went down with it before.
+            attempts: How many engines went down with it before, at one place.
             tail: What it has come to in an earlier life of the worker.
             size_bytes: How much memory it takes, about.
             as_it_came: The message, if another worker may get it while it waits.
@@ -103,9 +104,9 @@ class Jobs:
         if self.idle_work is not None:
             self.idle_work.interrupt()
         job = Job(self._live.new_row(), request, tuple(routes), arrived)
-        job.attempts = attempts
         job.size_bytes = size_bytes
         restore(job, tail)
+        job.blame = Blame(attempts, len(job.generated))
         job.as_it_came = as_it_came
         job.first_row = first_row
         self._live.add(job)
@@ -203,6 +204,13 @@ class Jobs:
         for serving in self._servings.values():
             if serving.engine is not None:
                 serving.engine.forget(client, session)
+
+    @property
+    def engine_processes(self) -> set[int]:
+        """The process ids of all engines."""
+        engines = (serving.engine for serving in self._servings.values())
+        found = (engine.pid for engine in engines if engine is not None)
+        return {process_id for process_id in found if process_id is not None}
 
     # How many ------------------------------------------------------------------------------
 

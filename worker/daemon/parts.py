@@ -107,7 +107,7 @@ def engine_options(settings: Settings, model_path: str) -> EngineOptions:
         yarn_factor=settings.model.yarn_factor,
         long_kv_bits=settings.model.long_kv_bits,
         memory_bytes=settings.engine.memory_bytes,
-        spill_dir=str(settings.data_dir / "spill"),
+        spill_dir=str(spill_folder(settings)),
         wire_memory=settings.engine.wire_memory,
         context_tokens=settings.model.context_tokens,
     )
@@ -116,6 +116,11 @@ def engine_options(settings: Settings, model_path: str) -> EngineOptions:
 def cache_folder(settings: Settings) -> Path:
     """Return where KV caches are, in a folder for each model."""
     return settings.data_dir / "caches"
+
+
+def spill_folder(settings: Settings) -> Path:
+    """Return where the KV caches of parked rows are while memory is short, one a process."""
+    return settings.data_dir / "spill"
 
 
 def folder_name(model_name: str) -> str:

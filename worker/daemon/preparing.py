@@ -90,7 +90,7 @@ class Preparing:
         if job.summary is None:
             job.session = await self._session(request)
         submit = self._choice.submission(job, self._clock(), at)
-        await self._journal.running(request.client, request.key, job.attempts)
+        await self._journal.running(request.client, request.key, job.blame.crashes)
         reach(CrashPoint.STARTED)
         _log.info(
             "started",

@@ -153,8 +153,9 @@ class Rows:
             return False
         # Of those that may have taken the engine down, one runs at a time: the next crash then
         # names the one to blame.
-        suspect = self._live[waiting.row].attempts > 0
-        return not (suspect and any(other.attempts for other in self._running.values()))
+        if not self._live[waiting.row].blame.is_suspect:
+            return True
+        return not any(other.blame.is_suspect for other in self._running.values())
 
     def _may_run_along(self, batch: Waiting) -> bool:
         if self._batch_running() >= self._batch_rows:

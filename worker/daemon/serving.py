@@ -42,9 +42,6 @@ if TYPE_CHECKING:
     from worker.scheduler.lanes import Lanes
     from worker.scheduler.speeds import Speeds
 
-_POISON_ATTEMPTS = 2
-
-
 _log = structlog.get_logger(__name__)
 
 
@@ -389,8 +386,8 @@ class Serving:
         elif heard is Needs.CANCEL and self.engine is not None:
             self.engine.cancel(Cancel(job.row))
 
-    def engine_down(self, why: str, rows: Sequence[int]) -> None:
-        """Queue again what the engine took with it; give up on what took it down twice."""
+    def engine_down(self, why: str, rows: Sequence[int], *, from_outside: bool) -> None:
+        """Queue again what the engine took with it; give up on what takes it down."""
         self._forget_parked()
         if self.idle_work is not None:
             self.idle_work.interrupt()
@@ -399,8 +396,8 @@ class Serving:
             job = self._rows.get(row)
             if job is None:
                 continue
-            job.attempts += 1
-            if job.attempts >= _POISON_ATTEMPTS:
+            job.blame.note(why, len(job.generated), from_outside=from_outside)
+            if job.blame.is_guilty:
                 self.end(job, self._endings.poisoned(job, why))
             else:
                 self.wait_again(job)

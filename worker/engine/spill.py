@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import mlx.core as mx
 from mlx_lm.models.cache import KVCache
 
+from worker.engine import spill_files
 from worker.engine.caches import can_be_kept
 from worker.engine.quantized import Packing, QuantizedKV, flat, regrouped
 
@@ -31,12 +33,13 @@ class Spill:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = None if folder is None else folder / str(os.getpid())
+        self._folder = None if folder is None else spill_files.folder_of(folder, os.getpid())
         self.spilled = 0
         self.bytes = 0
         """What lies there now."""
         if folder is not None:
-            _remove_left_behind(folder)
+            with suppress(OSError):
+                spill_files.remove_left_behind(folder, _Others())
 
     def can_take(self, cache: list[Any]) -> bool:
         """Tell whether a cache can be written and read again."""
@@ -120,12 +123,11 @@ def _packing(metadata: dict[str, str]) -> Packing | None:
     return Packing(int(metadata["bits"]), int(metadata["group_size"]))
 
 
-def _remove_left_behind(folder: Path) -> None:
-    if not folder.is_dir():
-        return
-    for left in folder.iterdir():
-        if left.name.isdigit() and not _is_alive(int(left.name)):
-            shutil.rmtree(left, ignore_errors=True)
+class _Others:
+    """The processes that live, but this one: what is there of its number is of one before it."""
+
+    def __contains__(self, process_id: object) -> bool:
+        return isinstance(process_id, int) and process_id != os.getpid() and _is_alive(process_id)
 
 
 def _is_alive(process_id: int) -> bool:

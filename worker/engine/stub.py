@@ -5,7 +5,8 @@ A line of it that begins with `stub:` is an order to it, some of: `tokens=50` (s
 `delay_ms=10` (between two of them), `prefill_ms=200` (before the first), `call` (calls the first
 tool declared, with `door=shed` as its argument where that is given), `unsure` (thinks after all,
 where it may), `waver` (answers otherwise when it thinks), `bulky` (finds no memory beside another
-row), `fail` or `fail=bad_schema` (with that code), `die` (exits without a word), `hang`.
+row), `fail` or `fail=bad_schema` (with that code), `die` (exits without a word) or `die=9` (at that
+token), `hang`.
 Where its model has a path, that is a file with orders for the start: `load_ms=500`, `fail` (says
 that it can't be loaded) or `die`, read at each.
 Its speeds are measured where it was told to take its time, and unknown otherwise.
@@ -158,7 +159,7 @@ class _Row:
         return [*(f"{word} " for word in words), last]
 
     def _failure(self) -> Failed | None:
-        if "die" in self.orders:
+        if "die" in self.orders and self.done >= self._number("die"):
             os._exit(1)
         if "hang" in self.orders:
             time.sleep(3600)

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 _FIRST_DELAY_S = 0.1
 _STOP_S = 2.0
+_LEAVE_S = 2.0
+"""What closed its pipe may take so long to end by itself; its status says why it did."""
 _ASLEEP_S = 1.0
 """A timer that is so late tells of a machine that slept."""
 _READ_BYTES = 1 << 20
@@ -68,8 +70,15 @@ class Listener(Protocol):
     def engine_step(self, step: Step) -> None:
         """Hear what happened to some rows."""
 
-    def engine_down(self, why: str, rows: Sequence[int]) -> None:
-        """Hear that the engine is gone with `rows`; another one is being started."""
+    def engine_down(self, why: str, rows: Sequence[int], *, from_outside: bool) -> None:
+        """Hear that the engine is gone with `rows`; another one is being started.
+
+        Args:
+            why: How it ended.
+            rows: What it was at work on.
+            from_outside: Whether somebody else has killed it: a person, or the system.
+
+        """
 
 
 class Engine:
@@ -105,6 +114,7 @@ class Engine:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._why = ""
+        self._killed_from_outside = False
         self._last_sign = 0.0
         self._look_at = 0.0
         self._watchdog: asyncio.TimerHandle | None = None
@@ -117,7 +127,8 @@ class Engine:
     @property
     def pid(self) -> int | None:
         """The process id of the engine that runs now."""
-        return self._process.pid if self._process else None
+        process = self._process
+        return None if process is None or process.returncode is not None else process.pid
 
     def start(self) -> None:
         """Begin to keep an engine running."""
@@ -199,12 +210,13 @@ class Engine:
             self.ready.clear()
             lost, self._live = sorted(self._live), set()
             _log.warning("engine_down", why=why, rows=len(lost), restart_in_s=round(delay, 2))
-            self._listener.engine_down(why, lost)
+            self._listener.engine_down(why, lost, from_outside=self._killed_from_outside)
             # Jitter keeps several workers on one machine from starting in step.
             await asyncio.sleep(delay * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
             delay = min(delay * 2, self._restart_delay_max_s)
 
     async def _run_one(self) -> str:
+        self._killed_from_outside = False
         try:
             process, ours = await self._spawn()
         except OSError as error:
@@ -217,12 +229,22 @@ class Engine:
             await self._listen(reader)
         finally:
             self._writer.close()
-            self._kill()
+            await self._leave(process)
             code = await process.wait()
         if not self.ready.is_set():
             self._failed_loads += 1
+        self._killed_from_outside = code == -signal.SIGKILL and not self._why
         ended = f"killed by signal {-code}" if code < 0 else f"exited with status {code}"
         return self._why or ended
+
+    async def _leave(self, process: asyncio.subprocess.Process) -> None:
+        """Let a process whose pipe is closed end, and make it."""
+        if not self._why and not self._stopping:
+            try:
+                await asyncio.wait_for(process.wait(), _LEAVE_S)
+            except TimeoutError:
+                self._why = "it closed its pipe and did not end"
+        self._kill()
 
     async def _spawn(self) -> tuple[asyncio.subprocess.Process, socket.socket]:
         """Start a process, and return it and our end of the pipe to it."""

@@ -1,8 +1,9 @@
 """A model's chat template is a program of a stranger: it runs in a sandbox, and not for ever.
 
 transformers compiles templates in Jinja's immutable sandbox, without files, imports and
-attributes that begin with an underscore. What a sandbox does not bound is done here: the time a
-template takes, what it makes of a request, and that whatever it raises is an error with words.
+attributes that begin with an underscore. What a sandbox does not bound is done here: the time and
+the memory a template takes, what it makes of a request, and that whatever it raises is an error
+with words. What one operation may make is bounded in `template_bounds`.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
+import tracemalloc
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import jinja2.sandbox
 from jinja2 import TemplateError
-from jinja2.exceptions import SecurityError
 from transformers.utils import chat_template_utils
 
 from worker.domain.errors import EngineFailed
+from worker.engine.template_bounds import Bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,35 +31,20 @@ _MOST_CHARACTERS = 1_000_000
 _TIMES_THE_REQUEST = 8
 """A template writes what it is given once, the tools perhaps twice, and its own words."""
 
-_MOST_REPEATED = 1_000_000
-_HIGHEST_POWER = 64
+_GRACE_S = 0.02
+"""Nearly all have done by then, and are not looked at."""
+
+_LOOK_EVERY_S = 0.01
+_MOST_BYTES = 256 * 1024 * 1024
+"""More than Python keeps of the longest request there may be, many times over."""
 
 
-class _Overtime(BaseException):
-    """The time is over; no `except Exception` of the template's surroundings stops it."""
-
-
-class _Bounded(jinja2.sandbox.ImmutableSandboxedEnvironment):
-    """The sandbox, without operators that make much of little."""
-
-    intercepted_binops = frozenset({"*", "**"})
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if operator == "**" and not (isinstance(right, int) and abs(right) <= _HIGHEST_POWER):
-            raise SecurityError(f"a power of more than {_HIGHEST_POWER}")
-        if operator == "*":
-            for repeated, times in ((left, right), (right, left)):
-                if (
-                    isinstance(times, int)
-                    and hasattr(repeated, "__len__")
-                    and len(repeated) * times > _MOST_REPEATED
-                ):
-                    raise SecurityError(f"a text or list of more than {_MOST_REPEATED} parts")
-        return super().call_binop(context, operator, left, right)
+class _StoppedTemplate(BaseException):
+    """It has had enough; no `except Exception` of the template's surroundings stops it."""
 
 
 # What transformers compiles templates in, looked up by name when it does. A test holds this.
-chat_template_utils.ImmutableSandboxedEnvironment = _Bounded
+chat_template_utils.ImmutableSandboxedEnvironment = Bounded
 
 
 def render(template: Callable[[], str], *, given: Any) -> str:
@@ -74,15 +60,15 @@ def render(template: Callable[[], str], *, given: Any) -> str:
 
     """
     try:
-        with _time_limit(LONGEST_S):
+        with _limits(LONGEST_S) as broken:
             text = template()
     except TemplateError:
         raise
     except MemoryError:
         # Not the template's fault alone: the engine is replaced, as wherever there is none left.
         raise
-    except _Overtime:
-        raise EngineFailed(f"the model's chat template takes longer than {LONGEST_S:g} s") from None
+    except _StoppedTemplate:
+        raise EngineFailed(f"the model's chat template takes {broken[0]}") from None
     except Exception as error:
         raise EngineFailed(
             f"the model's chat template fails: {type(error).__name__}: {str(error)[:200]}"
@@ -97,37 +83,68 @@ def render(template: Callable[[], str], *, given: Any) -> str:
 
 
 @contextmanager
-def _time_limit(longest_s: float) -> Iterator[None]:
-    """Raise `_Overtime` in this thread when the time is over, between two of its instructions."""
+def _limits(longest_s: float) -> Iterator[list[str]]:
+    """Raise `_StoppedTemplate` in this thread when it has had enough, between two instructions.
+
+    What it had enough of is put into the list that is yielded.
+    """
     thread = ctypes.c_ulong(threading.get_ident())
-    lock, over, sent, arrived = threading.Lock(), False, False, False
+    lock, done, broken = threading.Lock(), threading.Event(), list[str]()
+    arrived = False
 
-    def stop() -> None:
-        nonlocal sent
+    def stop(why: str) -> None:
         with lock:
-            if not over:
-                sent = True
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_Overtime))
+            if not done.is_set():
+                broken.append(why)
+                stopped = ctypes.py_object(_StoppedTemplate)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, stopped)
 
-    timer = threading.Timer(longest_s, stop)
-    timer.daemon = True
+    watch = threading.Thread(
+        target=_watch, args=(done, longest_s, stop), name="template", daemon=True
+    )
     try:
-        timer.start()
+        watch.start()
     except RuntimeError as error:
         raise MemoryError(str(error)) from error
     try:
-        yield
-    except _Overtime:
+        yield broken
+    except _StoppedTemplate:
         arrived = True
         raise
     finally:
         with lock:
-            over = True
-        timer.cancel()
+            done.set()
         # One that was sent in the last moment would strike somebody else. Taking it back, by
         # sending none, leaves CPython 3.11 looking for it at every instruction.
-        while sent and not arrived:
+        while broken and not arrived:
             time.sleep(0)
+
+
+def _watch(done: threading.Event, longest_s: float, stop: Callable[[str], None]) -> None:
+    """Stop a template at its bounds.
+
+    Memory is counted from when it is looked at for the first time on: what a template takes before
+    that is bounded by what one operation may make. Only Python's own is counted, so nothing that
+    the model takes meanwhile.
+    """
+    begun = time.monotonic()
+    if done.wait(min(_GRACE_S, longest_s)):
+        return
+    ours = not tracemalloc.is_tracing()
+    if ours:
+        tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    try:
+        while not done.wait(_LOOK_EVERY_S):
+            if time.monotonic() - begun > longest_s:
+                stop(f"longer than {longest_s:g} s")
+                return
+            if tracemalloc.get_traced_memory()[0] - before > _MOST_BYTES:
+                stop(f"more than {_MOST_BYTES >> 20} MiB of memory")
+                return
+    finally:
+        if ours:
+            tracemalloc.stop()
 
 
 def _characters(value: Any) -> int:

@@ -136,7 +136,7 @@ class Examiner:
         """Learn which model answers."""
         self.model = model
 
-    def engine_down(self, why: str, rows: Sequence[int]) -> None:
+    def engine_down(self, why: str, rows: Sequence[int], *, from_outside: bool) -> None:  # noqa: ARG002
         """Give up: what is measured over two engines is no measurement."""
         if not self._lost.done():
             self._lost.set_exception(EngineLost(why))

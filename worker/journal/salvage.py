@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from worker.journal.schema import APPLICATION_ID, migrate
+from worker.journal.schema import APPLICATION_ID, is_whole, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,6 +76,8 @@ def is_damaged(path: Path) -> bool:
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found == "ok" and not is_whole(connection):
+                return True
     except sqlite3.DatabaseError as error:
         return is_damage(error)
     except UnicodeDecodeError:
@@ -87,7 +89,7 @@ def is_damaged(path: Path) -> bool:
 def is_damage(error: sqlite3.Error) -> bool:
     """Tell whether an error says that the file itself is wrong."""
     # Of the code only the low byte says what kind of error it is.
-    return (error.sqlite_errorcode or 0) & 0xFF in _DAMAGE
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _DAMAGE
 
 
 def salvage(path: Path) -> Salvaged:
@@ -154,13 +156,26 @@ def free_name(path: Path) -> Path:
 
 
 def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str, order: str) -> None:
-    known = [row[1] for row in new.execute(f"PRAGMA table_info({table})")]
+    known = _columns(new, table)
+    # A damaged name of a column leaves what stands in the column as it was.
+    named = _columns(old, table)
+    names = dict(zip(known, named if len(named) == len(known) else known, strict=True))
     columns = ", ".join(known)
     marks = ", ".join("?" * len(known))
+    wanted = ", ".join(_quoted(name) for name in names.values())
     for direction in ("ASC", "DESC"):
-        backwards = ", ".join(f"{column} {direction}" for column in order.split(", "))
-        rows = _readable(old, f"SELECT {columns} FROM {table} ORDER BY {backwards}")  # noqa: S608
+        by = ", ".join(f"{_quoted(names[column])} {direction}" for column in order.split(", "))
+        rows = _readable(old, f"SELECT {wanted} FROM {table} ORDER BY {by}")  # noqa: S608
         new.executemany(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    return [str(row[1]) for row in _readable(connection, f"PRAGMA table_info({table})")]
+
+
+def _quoted(name: str) -> str:
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _readable(connection: sqlite3.Connection, query: str) -> Iterator[tuple[object, ...]]:

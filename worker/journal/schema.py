@@ -6,10 +6,12 @@ newer thinkq is refused, because what an older one does not know of it would not
 
 from __future__ import annotations
 
+import re
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
 APPLICATION_ID = 0x74686E71
@@ -141,3 +143,42 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIO
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def is_whole(connection: sqlite3.Connection) -> bool:
+    """Tell whether a journal has the tables of its version as they were made, and no later ones.
+
+    What a damaged letter in their descriptions has changed is sound for SQLite, and fails when it
+    is used. One from a newer thinkq counts as whole: nobody here knows what it should have.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        return True
+    found = _described(connection)
+    if version <= 0:
+        return not found
+    expected = _as_made(MIGRATIONS[:version])
+    later = _as_made(MIGRATIONS).keys() - expected.keys()
+    return expected.items() <= found.items() and not later & found.keys()
+
+
+def _as_made(migrations: Sequence[str]) -> dict[tuple[str, str], tuple[str, str | None]]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        for statements in migrations:
+            connection.executescript(statements)
+        return _described(connection)
+
+
+def _described(connection: sqlite3.Connection) -> dict[tuple[str, str], tuple[str, str | None]]:
+    # As bytes: what is damaged need not be text.
+    rows = connection.execute(
+        "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB), CAST(sql AS BLOB)"
+        " FROM sqlite_master"
+    ).fetchall()
+    texts = ([part and part.decode(errors="replace") for part in row] for row in rows)
+    return {(kind, name): (table, _bare(sql)) for kind, name, table, sql in texts}
+
+
+def _bare(sql: str | None) -> str | None:
+    """Return a statement without what may be worded otherwise: comments and the way it is set."""
+    return None if sql is None else " ".join(re.sub(r"--[^\n]*", "", sql).split())
