@@ -35,7 +35,8 @@ NEAR = {
     ],
     machines: [*neighbours.MACHINES, (machines.margin, 2)],
     stories: [*neighbours.STORIES, (stories.packs, 4), (stories.gain_and_loss, 3)],
-    homes: [(homes.condition, 6), (homes.missing, 4), (homes.flat, 5), (homes.everywhere, 3)],
+    # None that is missing: told of them more often, the model takes what is there for missing too.
+    homes: [(homes.condition, 3), (homes.flat, 3)],
 }  # fmt: skip
 """What is learned beside a module's own kinds, and those of them that want more."""
 
