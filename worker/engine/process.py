@@ -97,6 +97,8 @@ def _model_errors() -> tuple[type[Exception], ...]:
 
 
 def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[Pools, Ready]:
+    # The libraries count in: who waits for a model waits for them too.
+    begun = time.monotonic()
     report = blas.prepare(options.threads)
     # Only now may MLX be imported: it takes the BLAS that is loaded by then.
     from worker.engine import gguf, hub, models  # noqa: PLC0415
@@ -106,7 +108,6 @@ def _load(options: EngineOptions, send: Callable[[FromEngine], None]) -> tuple[P
     def tell(what: str, fraction: float) -> None:
         send(Loading(what, fraction))
 
-    begun = time.monotonic()
     path = Path(options.model_path)
     if path.name == hub.EMBEDDED_NAME:
         gguf.ensure(path, tell)
