@@ -149,7 +149,7 @@ def name(case):
 
 @pytest.mark.parametrize(("field", "value"), ACCEPTED, ids=map(name, ACCEPTED))
 def test_a_field_is_accepted(client, field, value):
-    body = {"prompt": "one two", field: value}
+    body = {"prompt": "one two", "mode": "no_think", field: value}
     if field == "id":
         body["id"] = value[:32] + new_id()
     assert answer(client, body)["content"].startswith("one")
