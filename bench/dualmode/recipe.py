@@ -39,7 +39,7 @@ def main() -> None:
         data, run = folder / "data", folder / "run"
         _run("-m", "bench.dualmode.dataset", data, "--examples", EXAMPLES)
         _run("-m", "bench.dualmode.train", data, plain, run, "--tokens", TOKENS)
-        _run("-c", EXPORT, run / "learned.npz", data / "control.json")
+        _run("-m", "bench.dualmode.export", run / "learned.npz", data / "control.json")
     _run("-c", CONVERT, ours, "dual")
     answers = folder / "answers.jsonl"
     measured = _output(
@@ -74,13 +74,6 @@ from worker.engine import blas
 blas.prepare()
 from worker.engine import gguf
 gguf.convert(Path(sys.argv[1]), dual_mode=bool(sys.argv[2]))
-"""
-
-EXPORT = """
-import sys
-from pathlib import Path
-from bench.dualmode.export import export
-export(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 

@@ -107,6 +107,12 @@ def test_a_step_that_reads_a_prompt_holds_nothing_back(speaking: Bench) -> None:
     assert speaking.sent[0].events == [Text(1, Kind.ANSWER, "is so ")]
 
 
+def test_a_text_that_begins_while_another_prompt_is_read_has_begun(bench: Bench) -> None:
+    bench.say("It ", prefilled=256)
+    bench.say("is ")
+    assert len(bench.sent) == 1
+
+
 def test_steps_of_different_numbers_of_rows_are_not_added_up(speaking: Bench) -> None:
     speaking.say("is ")
     speaking.say("so ", rows=2)

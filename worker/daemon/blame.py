@@ -14,7 +14,6 @@ CRASHES = 2
 DEATHS = 6
 """So many of any kind are enough, whatever speaks for the request: each costs everybody a load."""
 
-
 UNTOLD_TOKENS = 16
 """An engine may have made so many that it had not said (`engine.outbox`)."""
 

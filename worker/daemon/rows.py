@@ -77,8 +77,8 @@ class Rows:
 
     @property
     def stand_still(self) -> bool:
-        """Whether batch work stands still or begins nothing, which it does for so long only."""
-        return self._yielding.active or self._beginning.active
+        """Whether any waits for batch work to go on or begin again, which it does by itself."""
+        return bool(self._lanes) and (self._yielding.active or self._beginning.active)
 
     def narrow(self) -> None:
         """Let nobody begin until one ends: there is memory for those that run, and no more."""

@@ -64,9 +64,7 @@ class Outbox:
         self._send(held[0] if len(held) == 1 else _joined(held))
 
     def _can_wait(self, step: Step) -> bool:
-        if step.prefill_tokens:
-            return False
-        can_wait = True
+        can_wait = not step.prefill_tokens
         for event in step.events:
             if not isinstance(event, Text):
                 self._begun.pop(event.row, None)

@@ -20,9 +20,10 @@ LONGEST_ENTRY = 6
 ALIKE = 1
 """Words by which the lengths of like entries may differ."""
 
-SMALL_WORDS = frozenset(
-    "the for and are you one how many have has der die das den ist les des est los las del que".split()  # noqa: E501, SIM905 - a list of quoted strings says it no better
-)
+SMALL_WORDS = frozenset({
+    "the", "for", "and", "are", "you", "one", "how", "many", "have", "has", "der", "die", "das",
+    "den", "ist", "les", "des", "est", "los", "las", "del", "que",
+})  # fmt: skip
 """Words of three letters and more that name nothing."""
 
 
