@@ -17,6 +17,7 @@ from exchange import (
     hear,
     is_final,
     send,
+    wait_in_log,
 )
 from rig import Daemon
 
@@ -147,11 +148,13 @@ def test_an_answer_that_never_went_out_is_dropped_when_another_has_answered(grou
     # One of two: the broker puts the other into the queue of who is away.
     for _ in range(2):
         send(chat, "hello", id=asked)
-    assert Heard(chat, asked).final["worker"] == "right"
+    replies = Heard(chat, asked).finals
     left.program = ("-m", "worker.cli")
     left.start()
-    answer(chat, "anything else?")
-    replies = [m.json for m in chat.heard if is_final(m) and m.json["id"] == asked]
+    wait_in_log(left, "taken_over")
+    while answer(chat, "anything else?")["worker"] != "left":
+        pass
+    replies += [m.json for m in chat.heard if is_final(m) and m.json["id"] == asked]
     assert {reply["worker"] for reply in replies} == {"right"}
 
 
