@@ -228,6 +228,12 @@ def children_of(process_id, *, with_command=False):
 
 
 def kill_engine(daemon, number=signal.SIGKILL):
-    """Kill the daemon's engine process as the kernel would, or stop it."""
-    (engine,) = children_of(daemon.process.pid)
+    """Kill the daemon's engine process as the kernel would, or stop it.
+
+    The one before may be dead already, what it said still on its way, and the next not begun.
+    """
+    deadline = time.monotonic() + ANSWER_S
+    while not (engines := children_of(daemon.process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.02)  # a process that begins tells nobody
+    (engine,) = engines
     os.kill(engine, number)

@@ -16,7 +16,7 @@ def shown(tmp_path_factory):
         text=True,
         check=False,
         cwd=home,
-        env={"HOME": str(home), "PATH": os.environ["PATH"], "THINKQ_TOPICS__ROOT": "elsewhere"},
+        env={**os.environ, "HOME": str(home), "THINKQ_TOPICS__ROOT": "elsewhere"},
     )
 
 

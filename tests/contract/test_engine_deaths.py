@@ -64,13 +64,13 @@ def test_a_request_that_kills_the_engine_at_the_same_token_each_time_is_poisoned
 
 
 def test_a_request_that_comes_further_each_time_its_engine_is_killed_is_answered(mortal, daemon):
-    request_id = begin(mortal, "stub: tokens=200 delay_ms=5")
-    for reached in range(20, 180, 20):
+    request_id = begin(mortal, "stub: tokens=400 delay_ms=5")
+    for reached in range(40, 360, 40):
         mortal.wait(
             lambda m, to=reached: m.topic.endswith("/answer") and f"w{to} " in m.json["text"]
         )
         kill_engine(daemon)
-    assert body_of(final_of(mortal, request_id))["content"].endswith("w198 end")
+    assert body_of(final_of(mortal, request_id))["content"].endswith("w398 end")
 
 
 def test_a_request_whose_engine_is_killed_twice_before_it_has_said_a_word_is_answered(

@@ -12,8 +12,14 @@ from worker.engine.pipe import Cancel, Forget
 LONG = "Here is a long introduction to cats and lighthouses. " * 12
 
 
+@pytest.fixture(scope="module")
+def loaded(tiny_qwen3):
+    return load(tiny_qwen3)
+
+
 @pytest.fixture(scope="module", params=["tiny_qwen3", "smollm2_path"])
-def loaded(request):
+def each(request):
+    """A model that is quick, and one whose answers are words."""
     return load(request.getfixturevalue(request.param))
 
 
@@ -50,7 +56,8 @@ def test_the_next_turn_does_not_read_the_first_again(runner, mode):
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-def test_it_says_what_it_would_have_said_without_a_cache(runner, cold, mode):
+def test_it_says_what_it_would_have_said_without_a_cache(each, mode):
+    runner, cold = Runner(each, cache_bytes=1 << 30), Runner(each)
     first = turn(runner, LONG, mode=mode, budget_tokens=6)
     warm = turn(runner, conversation(first.text()), row=2, mode=mode, budget_tokens=6)
     fresh = turn(cold, conversation(first.text()), row=2, mode=mode, budget_tokens=6)
