@@ -2,8 +2,8 @@
 
 A parked job keeps its KV cache in the engine and goes on later, token for token, as if nothing had
 been. While an interactive request runs all batch work is parked, as far as `scheduler.yielding`
-allows, and one more row where none is free; while a standard one runs, half of the batch rows or
-more, by what they cost it.
+allows, and one more row where none is free; while a standard one runs, those whose prompt is still
+read, and half of the batch rows or more, by what they cost it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,14 @@ PARKED_AT_MOST = 3
 """How often one job gives its very row away: after that it keeps it, so that it ends."""
 
 _URGENCY = {Lane.BATCH: 0, Lane.STANDARD: 1}
+
+
+def has_begun(job: Job) -> bool:
+    """Tell whether a batch job may run beside a standard one: its prompt costs that one most.
+
+    One with a deadline was taken on because of a forecast, which knows nothing of who comes later.
+    """
+    return bool(job.generated) or job.deadline is not None
 
 
 class Parking:
@@ -59,12 +67,26 @@ class Parking:
             candidates, key=lambda job: (_URGENCY[job.lane], len(job.generated)), default=None
         )
 
-    def stepping_aside(self, running: Iterable[Job], batch_rows: int) -> list[Job]:
-        """Return the batch jobs to park so that no more than so many run: those that did least."""
+    def stepping_aside(
+        self, running: Iterable[Job], batch_rows: int, *, unread: bool = False
+    ) -> list[Job]:
+        """Return the batch jobs to park: those that did least.
+
+        Args:
+            running: All that have a row.
+            batch_rows: How many batch jobs may go on.
+            unread: Whether all leave whose prompt is still read, but for those with a deadline.
+
+        """
         batch = [job for job in running if job.lane is Lane.BATCH]
-        too_many = min(len(batch) - batch_rows, self._room - len(self._jobs))
-        ready = sorted((job for job in batch if job.submitted), key=lambda job: len(job.generated))
-        return ready[: max(0, too_many)]
+        ready = sorted(
+            (job for job in batch if job.submitted),
+            key=lambda job: (has_begun(job), len(job.generated)),
+        )
+        too_many = len(batch) - batch_rows
+        if unread:
+            too_many = max(too_many, sum(not has_begun(job) for job in ready))
+        return ready[: max(0, min(too_many, self._room - len(self._jobs)))]
 
     @property
     def allowed(self) -> bool:

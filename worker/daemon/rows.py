@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from worker.daemon.choice import At, length_of
 from worker.daemon.outlook import Company
+from worker.daemon.parking import has_begun
 from worker.domain.messages import Lane
 from worker.scheduler.yielding import Yielding
 
@@ -26,7 +27,7 @@ _STANDARD_PACE = 0.65
 
 
 _BEGINS_NOTHING_S = 60.0
-"""How long batch work that has no row yet gives way to a standard request, at most."""
+"""How long batch work whose prompt is not read gives way to a standard request, at most."""
 
 
 class Rows:
@@ -122,18 +123,32 @@ class Rows:
         if self._yielding.look(now, hurried=hurried):
             self._batch_rows = 0
         elif waited_for:
-            self._batch_rows = self._beside_standard
+            self._batch_rows = self._rows_beside_standard()
         else:
             self._batch_rows = self._rows
-        return self._parking.stepping_aside(self._running.values(), self._batch_rows)
+        return self._parking.stepping_aside(
+            self._running.values(), self._batch_rows, unread=self._beginning.active
+        )
 
     def is_out_of_turn(self, job: Job) -> bool:
         """Tell whether somebody more urgent has come since a job got its row."""
-        return job.lane is Lane.BATCH and self._batch_running() > self._batch_rows
+        if job.lane is not Lane.BATCH:
+            return False
+        too_many = self._batch_running() > self._batch_rows
+        return too_many or (self._beginning.active and not has_begun(job))
+
+    def _rows_beside_standard(self) -> int:
+        """Return how many rows batch work has now, while a standard request runs.
+
+        Each time rows come back the batch is copied and a step or two take longer, so nobody comes
+        back before half have ended, and then several at once.
+        """
+        allowed, running = self._beside_standard, self._batch_running()
+        return allowed if not allowed // 2 < running < allowed else running
 
     @property
     def _beside_standard(self) -> int:
-        """How many rows batch work has while a standard request runs."""
+        """How many rows batch work has at most while a standard request runs."""
         at_pace = self._speeds.rows_at_pace(_STANDARD_PACE, self._rows)
         return max(1, min(at_pace - 1, self._rows // 2))
 
@@ -160,10 +175,7 @@ class Rows:
     def _may_run_along(self, batch: Waiting) -> bool:
         if self._batch_running() >= self._batch_rows:
             return False
-        if batch.row in self._parking or not self._beginning.active:
-            return True
-        # It was taken on because of a forecast, which knows nothing of those who come later.
-        return self._live[batch.row].deadline is not None
+        return not self._beginning.active or has_begun(self._live[batch.row])
 
     def _batch_running(self) -> int:
         return sum(job.lane is Lane.BATCH for job in self._running.values())
