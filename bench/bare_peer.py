@@ -2,8 +2,8 @@
 
     python bench/bare_peer.py MODEL
 
-A line of JSON on stdin, a line of JSON on stdout. `{"clients", "tokens", "apart"}` gives tokens a
-second of so many prompts, all at once or with the first one ahead; `{"prompts", "tokens"}` the
+A line of JSON on stdin, a line of JSON on stdout. `{"batch", "tokens", "apart"}` gives tokens a
+second of these prompts, all at once or with the first one ahead; `{"prompts", "tokens"}` the
 greedy token ids of each, one prompt after the other; `{"read", "written"}` the tokens a second of
 reading and of writing so many.
 """
@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from typing import Self
-
-PROMPT = "Tell me a long story about {} cats and a lighthouse."
 
 
 class BarePeer:
@@ -47,9 +45,9 @@ class BarePeer:
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
-    def throughput(self, clients: int, tokens: int, *, apart: bool = False) -> float:
-        """Return tokens a second of so many greedy prompts, see `Bare.throughput`."""
-        return float(self.ask(clients=clients, tokens=tokens, apart=apart))
+    def throughput(self, prompts: list[str], tokens: int, *, apart: bool = False) -> float:
+        """Return tokens a second of greedy answers, see `Bare.throughput`."""
+        return float(self.ask(batch=prompts, tokens=tokens, apart=apart))
 
     def __enter__(self) -> Self:
         return self
@@ -80,11 +78,11 @@ class Bare:
         self._maker = RowMaker(self._loaded)
         self._stop = self._loaded.tokenizer.eos_token_ids
 
-    def throughput(self, clients: int, tokens: int, *, apart: bool) -> float:
-        """Return tokens a second of so many greedy prompts.
+    def throughput(self, batch: list[str], tokens: int, *, apart: bool) -> float:
+        """Return tokens a second of greedy answers.
 
         Args:
-            clients: How many.
+            batch: The prompts.
             tokens: Of each answer.
             apart: Whether the first one is there a step before the others, as one is that comes
                 over a network; else all are there at once, which nobody who serves can have.
@@ -92,15 +90,15 @@ class Bare:
         """
         from mlx_lm.generate import BatchGenerator
 
-        prompts = [self._rendered(PROMPT.format(number)) for number in range(clients)]
+        prompts = [self._rendered(text) for text in batch]
         generator = BatchGenerator(
             self._loaded.model,
             stop_tokens=[[token] for token in self._stop],
             completion_batch_size=32,
         )
         begun = time.perf_counter()
-        left, produced = clients, 0
-        waiting = [prompts[:1], prompts[1:]] if apart and clients > 1 else [prompts]
+        left, produced = len(batch), 0
+        waiting = [prompts[:1], prompts[1:]] if apart and left > 1 else [prompts]
         while left:
             if waiting:
                 some = waiting.pop(0)
@@ -144,7 +142,7 @@ class Bare:
 
     def answer(self, question: dict[str, Any]) -> Any:
         """Answer one question."""
-        if "clients" in question:
+        if "batch" in question:
             return self.throughput(**question)
         if "prompts" in question:
             return [self.greedy(text, question["tokens"]) for text in question["prompts"]]

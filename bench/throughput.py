@@ -2,12 +2,13 @@
 
     python bench/throughput.py [--quick] [--repeats 3]
 
-The same prompts, weights and BLAS on every side, in turn, in one job; a ratio is the median of its
-pairs. Through thinkq the tokens are streamed over a loopback Mosquitto, and the clock runs from
-the first request to the last final reply. The bare side is one process with the prompts already
-tokenized: what a BatchGenerator can do here. Two figures tell what bounds the others: the bare
-side when one prompt is there a step before the others, and thinkq's greedy tokens against the
-server's with Qwen's preset, which is what sampling that costs nothing would come to.
+The same prompts, weights and BLAS on every side, in turn, in one job, so that greedy answers are of
+the same lengths; a ratio is the median of its pairs. Through thinkq the tokens are streamed over a
+loopback Mosquitto, and the clock runs from the first request to the last final reply. The bare side
+is one process with the prompts already tokenized: what a BatchGenerator can do here. Three figures
+tell what bounds the others: the bare side when one prompt is there a step before the others; the
+bare side against the server; and thinkq's greedy tokens against the server's with Qwen's preset,
+which is what sampling that costs nothing would come to.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from bare_peer import BarePeer
 from figures import Effort, Figure, medians, paired, run
 from pairs import embedded_path
-from sides import GREEDY, QWEN, both, throughput
+from sides import GREEDY, QWEN, both, stories, throughput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,13 +34,14 @@ def figures(effort: Effort) -> Iterator[Figure]:
         for count, wanted in BARE.items():
 
             def round_of(count: int) -> tuple[float, ...]:
+                greedy, sampled = stories(count), stories(count)
                 return (
-                    throughput(ours, count, tokens, GREEDY),
-                    bare.throughput(count, tokens),
-                    throughput(theirs, count, tokens, GREEDY),
-                    throughput(ours, count, tokens, QWEN),
-                    throughput(theirs, count, tokens, QWEN),
-                    bare.throughput(count, tokens, apart=True),
+                    throughput(ours, greedy, tokens, GREEDY),
+                    bare.throughput(greedy, tokens),
+                    throughput(theirs, greedy, tokens, GREEDY),
+                    throughput(ours, sampled, tokens, QWEN),
+                    throughput(theirs, sampled, tokens, QWEN),
+                    bare.throughput(greedy, tokens, apart=True),
                 )
 
             if not effort.quick:
@@ -50,7 +52,8 @@ def figures(effort: Effort) -> Iterator[Figure]:
                          paired(rounds, 1), "more", f"{mine:.1f} / {alone:.1f}, ÷ one that gets "
                          f"the first before the others {paired(rounds, 5):.2f}")  # fmt: skip
             yield Figure(f"tokens/s ÷ mlx_lm.server, {count} clients", SERVER,
-                         paired(rounds, 2), "more", f"{mine:.1f} / {served:.1f}")  # fmt: skip
+                         paired(rounds, 2), "more", f"{mine:.1f} / {served:.1f}, a bare one's "
+                         f"{paired([one[1:] for one in rounds]):.2f}")  # fmt: skip
             yield Figure(f"the same with Qwen's preset, {count} clients", SERVER_PRESET,
                          paired([one[3:] for one in rounds]), "more",
                          f"{preset:.1f} / {served_preset:.1f}, were sampling free "

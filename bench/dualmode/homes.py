@@ -10,6 +10,7 @@ from bench.dualmode import devices
 from bench.dualmode.devices import Device
 from bench.dualmode.example import Example, Side, pick
 from bench.dualmode.house import AFTER, BEFORE, COLOURS, PHRASES
+from bench.dualmode.wordings import wording
 
 ACTIONS_SYSTEM = [
     'You control a home. Reply with JSON only: {"actions": [{"device", "action", "value"}]}, or with "error" if a device does not exist.',
@@ -17,6 +18,13 @@ ACTIONS_SYSTEM = [
     'You are the voice control of a house. Answer as JSON with "actions" (device, action, value), or "error" for what is not there.',
     'Smart home. Output one JSON object: "actions", a list of device, action and value; "error" if there is no such device.',
 ]
+ALL_LIGHTS = {
+    "turn_off": [
+        "all lights off", "turn off all the lights", "switch every light off", "lights out everywhere",
+        "turn all lights off", "switch off all lights",
+    ],
+    "turn_on": ["all lights on", "turn on all the lights", "switch every light on", "put all lights on"],
+}  # fmt: skip
 ACTIONS = ["turn_on", "turn_off", "open", "close", "lock", "unlock", "set", "color"]
 TOOL = {
     "type": "function",
@@ -80,6 +88,8 @@ def condition(rng: Random, side: Side) -> Example:
     more = rng.random() < 0.5
     subject = "it" if words[2] else f"the {what}"
     clause = f"if {subject} is {words[0] if more else words[1]} than {limit} {words[3]} {words[2]}"
+    if side is Side.TRAIN and rng.random() < 0.4:
+        clause = clause.replace("if", rng.choice(("only if", "when", "in case", "provided")), 1)
     order = "{c}, {p}" if rng.random() < 0.7 else "{p} {c}"
     text = _spoken(rng, side, [order.format(c=clause.strip(), p=phrase)])
     met = now > limit if more else now < limit
@@ -103,33 +113,12 @@ def everywhere(rng: Random, side: Side) -> Example:
     if len(lights) < 2:
         return everywhere(rng, side)
     on = rng.random() < 0.3
-    wordings = [
-        "all lights off",
-        "turn off all the lights",
-        "switch every light off",
-        "lights out everywhere",
-        "turn all lights off",
-        "switch off all lights",
-    ]
-    wording = pick(rng, side, wordings)
-    action = "turn_off"
-    if on:
-        wording, action = (
-            pick(
-                rng,
-                side,
-                [
-                    "all lights on",
-                    "turn on all the lights",
-                    "switch every light on",
-                    "put all lights on",
-                ],
-            ),
-            "turn_on",
-        )
+    # The first is drawn in any case: so the held-out tasks stay those that have been measured.
+    for action in ("turn_off", "turn_on") if on else ("turn_off",):
+        phrase = wording(rng, side, f"all {action}", ALL_LIGHTS[action])
     actions = [{"device": light.name, "action": action} for light in lights]
     return _json(
-        rng, side, devices.names(home), _spoken(rng, side, [wording]), actions, "everywhere"
+        rng, side, devices.names(home), _spoken(rng, side, [phrase]), actions, "everywhere"
     )
 
 
@@ -359,7 +348,8 @@ def _spoken(rng: Random, side: Side, phrases: list[str]) -> str:
 
 
 def _system(rng: Random, side: Side, home: list[str], state: str) -> str:
-    return f"{pick(rng, side, ACTIONS_SYSTEM)}\n{_listed(home)}" + (f"\n{state}" if state else "")
+    told = wording(rng, side, "actions system", ACTIONS_SYSTEM)
+    return f"{told}\n{_listed(home)}" + (f"\n{state}" if state else "")
 
 
 def _listed(home: list[str]) -> str:

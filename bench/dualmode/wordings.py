@@ -20,6 +20,43 @@ def wording(rng: Random, side: Side, kind: str, asks: list[str]) -> str:
 MORE = {
     kind: lines.strip().split("\n")
     for kind, lines in {
+        "all turn_off": """
+every lamp off
+lights off in the whole house
+make it dark everywhere
+no lights any more
+turn off the lights in all rooms
+switch all the lamps off
+all the lights should be off
+kill all lights
+lights off everywhere
+put out all lights
+the lights off, all of them
+I don't need any light any more
+""",
+        "all turn_on": """
+every lamp on
+lights on in the whole house
+make it bright everywhere
+turn on the lights in all rooms
+switch all the lamps on
+all the lights should be on
+lights on everywhere
+I want all lights on
+the lights on, all of them
+light everywhere
+get all lights on
+""",
+        "actions system": """
+You run the devices of a home. Output JSON {"actions": [{"device", "action", "value"}]}; "error" where a device is missing.
+Home control. Give one JSON object: "actions" lists device, action and value; "error" says what is not there.
+A user speaks to their home. Write what is to be done as JSON: {"actions": [{"device", "action", "value"}]} or {"error"}.
+Voice commands to JSON. "actions" is a list of device, action, value. For a device that is not listed: "error".
+Answer with JSON and nothing else: "actions" with device, action and value, or "error" if no such device exists.
+House automation. Reply with one object, "actions" (a list of device, action, value), or "error" for unknown devices.
+Your output is one JSON object. "actions": list of device, action, value. "error": the device is not in the list.
+Smart house assistant. Commands become {"actions": [{"device", "action", "value"}]}; what is not listed becomes {"error"}.
+""",
         "addition": """
 Sum of {a} and {b}?
 What do you get when {a} and {b} are added?
