@@ -23,7 +23,7 @@ PARKED_AT_MOST = 3
 _URGENCY = {Lane.BATCH: 0, Lane.STANDARD: 1}
 
 
-def has_begun(job: Job) -> bool:
+def may_go_on(job: Job) -> bool:
     """Tell whether a batch job may run beside a standard one: its prompt costs that one most.
 
     One with a deadline was taken on because of a forecast, which knows nothing of who comes later.
@@ -81,11 +81,11 @@ class Parking:
         batch = [job for job in running if job.lane is Lane.BATCH]
         ready = sorted(
             (job for job in batch if job.submitted),
-            key=lambda job: (has_begun(job), len(job.generated)),
+            key=lambda job: (may_go_on(job), len(job.generated)),
         )
         too_many = len(batch) - batch_rows
         if unread:
-            too_many = max(too_many, sum(not has_begun(job) for job in ready))
+            too_many = max(too_many, sum(not may_go_on(job) for job in ready))
         return ready[: max(0, min(too_many, self._room - len(self._jobs)))]
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from worker.daemon.choice import At, length_of
 from worker.daemon.outlook import Company
-from worker.daemon.parking import has_begun
+from worker.daemon.parking import may_go_on
 from worker.domain.messages import Lane
 from worker.scheduler.yielding import Yielding
 
@@ -135,7 +135,7 @@ class Rows:
         if job.lane is not Lane.BATCH:
             return False
         too_many = self._batch_running() > self._batch_rows
-        return too_many or (self._beginning.active and not has_begun(job))
+        return too_many or (self._beginning.active and not may_go_on(job))
 
     def _rows_beside_standard(self) -> int:
         """Return how many rows batch work has now, while a standard request runs.
@@ -175,7 +175,7 @@ class Rows:
     def _may_run_along(self, batch: Waiting) -> bool:
         if self._batch_running() >= self._batch_rows:
             return False
-        return not self._beginning.active or has_begun(self._live[batch.row])
+        return not self._beginning.active or may_go_on(self._live[batch.row])
 
     def _batch_running(self) -> int:
         return sum(job.lane is Lane.BATCH for job in self._running.values())
