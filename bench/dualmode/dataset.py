@@ -32,16 +32,17 @@ NEAR = {
     numbers: [
         *neighbours.NUMBERS, (numbers.product_less, 4), (numbers.less_twice, 2),
         (numbers.division, 3), (numbers.hours_back, 3), (numbers.between, 2), (numbers.weekday, 2),
-        (numbers.later, 4), (numbers.day_of_month, 3),
+        (numbers.later, 6), (numbers.day_of_month, 3),
     ],
     machines: [
-        *neighbours.MACHINES, (machines.margin, 2), (machines.in_range, 4), (machines.diagnosis, 4),
+        *neighbours.MACHINES, (machines.margin, 2), (machines.in_range, 6), (machines.diagnosis, 6),
     ],
     stories: [
-        *neighbours.STORIES, (stories.packs, 4), (stories.gain_and_loss, 3), (stories.energy, 3),
+        *neighbours.STORIES, (stories.packs, 6), (stories.gain_and_loss, 3), (stories.energy, 6),
+        (stories.divisible, 3), (stories.cost, 3),
     ],
     # None that is missing: told of them more often, the model takes what is there for missing too.
-    homes: [(homes.condition, 12), (homes.everywhere, 8), (homes.flat, 3)],
+    homes: [(homes.condition, 12), (homes.everywhere, 10), (homes.flat, 3), (homes.command, 6)],
 }  # fmt: skip
 """What is learned beside a module's own kinds, and those of them that want more."""
 

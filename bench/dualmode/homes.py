@@ -10,7 +10,7 @@ from bench.dualmode import devices
 from bench.dualmode.devices import Device
 from bench.dualmode.example import Example, Side, pick
 from bench.dualmode.house import AFTER, BEFORE, COLOURS, PHRASES
-from bench.dualmode.wordings import wording
+from bench.dualmode.wordings import MORE, wording
 
 ACTIONS_SYSTEM = [
     'You control a home. Reply with JSON only: {"actions": [{"device", "action", "value"}]}, or with "error" if a device does not exist.',
@@ -25,6 +25,7 @@ ALL_LIGHTS = {
     ],
     "turn_on": ["all lights on", "turn on all the lights", "switch every light on", "put all lights on"],
 }  # fmt: skip
+IF = "if {s} is {c} than {x}"
 ACTIONS = ["turn_on", "turn_off", "open", "close", "lock", "unlock", "set", "color"]
 TOOL = {
     "type": "function",
@@ -87,11 +88,12 @@ def condition(rng: Random, side: Side) -> Example:
         now += 4
     more = rng.random() < 0.5
     subject = "it" if words[2] else f"the {what}"
-    clause = f"if {subject} is {words[0] if more else words[1]} than {limit} {words[3]} {words[2]}"
-    if side is Side.TRAIN and rng.random() < 0.4:
-        clause = clause.replace("if", rng.choice(("only if", "when", "in case", "provided")), 1)
+    comparison = words[0] if more else words[1]
+    bound = f"{limit} {words[3]} {words[2]}".strip()
+    clause = rng.choice(MORE["if"]) if side is Side.TRAIN and rng.random() < 0.6 else IF
+    clause = clause.format(s=subject, c=comparison, x=bound)
     order = "{c}, {p}" if rng.random() < 0.7 else "{p} {c}"
-    text = _spoken(rng, side, [order.format(c=clause.strip(), p=phrase)])
+    text = _spoken(rng, side, [order.format(c=clause, p=phrase)])
     met = now > limit if more else now < limit
     state = f"State: {what} {now} {unit}."
     thought = f"{now} {'>' if now > limit else '<'} {limit}, {'so yes' if met else 'so no'}. "
@@ -325,7 +327,7 @@ def _action(rng: Random, side: Side, device: Device) -> tuple[str, dict[str, Any
             f"the {kind} in {room}" if named else f"the {kind} in the {room}",
         )
     )
-    phrase = pick(rng, side, PHRASES[verb]).format(d=spoken, v=value)
+    phrase = wording(rng, side, f"say {verb}", PHRASES[verb]).format(d=spoken, v=value)
     action: dict[str, Any] = {"device": device.name}
     action["action"] = verb if value is None else "color" if verb == "color" else "set"
     if value is not None:
@@ -340,11 +342,26 @@ def _spoken(rng: Random, side: Side, phrases: list[str]) -> str:
         text += (
             ", " if len(phrases) == 3 and phrase is phrases[1] else rng.choice(joints)
         ) + phrase
-    text = pick(rng, side, BEFORE) + text + pick(rng, side, AFTER)
+    text = _before(rng, side) + text + _after(rng, side)
     if rng.random() < 0.3:  # as a speech recogniser writes
         return text.replace(",", "").lower().replace(" i ", " i ")
     text = text[0].upper() + text[1:]
     return text + rng.choice(("", ".", "."))
+
+
+def _before(rng: Random, side: Side) -> str:
+    """Return what is said before a command, often nothing."""
+    if side is Side.TRAIN and rng.random() < 0.3:
+        return f"{rng.choice(MORE['before'])} "
+    return pick(rng, side, BEFORE)
+
+
+def _after(rng: Random, side: Side) -> str:
+    """Return what is said behind a command, often nothing."""
+    if side is Side.TRAIN and rng.random() < 0.3:
+        said = rng.choice(MORE["after"])
+        return said if said.startswith(",") else f" {said}"
+    return pick(rng, side, AFTER)
 
 
 def _system(rng: Random, side: Side, home: list[str], state: str) -> str:

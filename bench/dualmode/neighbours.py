@@ -82,7 +82,9 @@ def pair_of_list(rng: Random, side: Side) -> Example:
     }  # fmt: skip
     one, other = rng.choice((
         ("first", "last"), ("largest", "second largest"), ("first", "second"), ("second", "last"),
-        ("largest", ""), ("smallest", ""), ("largest", "second"),
+        ("largest", ""), ("smallest", ""), ("largest", "second"), ("largest", "last"),
+        ("largest", "first"), ("smallest", "first"), ("smallest", "second"), ("smallest", "last"),
+        ("second largest", "smallest"),
     ))  # fmt: skip
     x, y = places[one], places[other] if other else given
     listed = ", ".join(map(str, values))
@@ -188,7 +190,7 @@ def age_in(rng: Random, side: Side) -> Example:
 def marked(rng: Random, side: Side) -> Example:
     """How many numbers of a list have a mark: a last digit, a digit, a divisor, their length."""
     values = [rng.randint(1, 130) for _ in range(rng.randint(3, 6))]
-    digit = rng.randint(0, 9)
+    digit, other, third = rng.sample(range(10), 3)
     if rng.random() < 0.6:
         values = [value if rng.random() < 0.6 else value // 10 * 10 + digit for value in values]
     mark, hits, said = rng.choice((
@@ -197,6 +199,11 @@ def marked(rng: Random, side: Side) -> Example:
         ("are multiples of 10", [v % 10 == 0 for v in values], [f"{v} ends in {v % 10}" for v in values]),
         ("have two digits", [9 < v < 100 for v in values], [f"{v} has {len(str(v))}" for v in values]),
         ("begin with 1", [str(v)[0] == "1" for v in values], [f"{v} begins with {str(v)[0]}" for v in values]),
+        (f"end in {digit} or {other}", [v % 10 in {digit, other} for v in values], [f"{v} ends in {v % 10}" for v in values]),
+        (f"end in {digit}, {other} or {third}", [v % 10 in {digit, other, third} for v in values],
+         [f"{v} ends in {v % 10}" for v in values]),
+        (f"end in a digit above {digit}", [v % 10 > digit for v in values], [f"{v} ends in {v % 10}" for v in values]),
+        ("are round", [v % 10 == 0 for v in values], [f"{v} ends in {v % 10}" for v in values]),
     ))  # fmt: skip
     asks = ["How many of {v} {m}?", "Of {v}, how many {m}?", "{v}: how many {m}?",
             "Look at {v}. How many of them {m}?"]  # fmt: skip
@@ -270,7 +277,33 @@ def numbered_most(rng: Random, side: Side) -> Example:
     )
 
 
+def nearest_below(rng: Random, side: Side) -> Example:
+    """Which machine has the least or the most room under a limit that none exceeds."""
+    kinds = rng.sample([word for i, word in enumerate(WORDS) if i % 4 != 3], 3)
+    machines = [f"{kind} {rng.randint(1, 40)}" for kind in kinds]
+    limit = rng.randint(50, 130)
+    values = [limit - room for room in rng.sample(range(1, 40), 3)]
+    near = rng.random() < 0.6
+    unit = rng.choice(("C", "bar", "A", "kW", "dB"))
+    best = (max if near else min)(values)
+    listed = ", ".join(f"{m} {v} {unit}" for m, v in zip(machines, values, strict=True))
+    asks = ["The limit is {x} {u}. {l}. Which machine {w}?",
+            "{l}. At most {x} {u} are allowed. Which machine {w}?",
+            "Allowed: {x} {u}. {l}. Name the machine that {w}."]  # fmt: skip
+    question = rng.choice(asks).format(
+        x=limit, u=unit, l=listed, w=rng.choice(
+            ("is nearest to the limit", "has the least room left", "comes closest to the limit")
+            if near else ("is furthest below the limit", "has the most room left")
+        ),
+    )  # fmt: skip
+    chosen = machines[values.index(best)]
+    thought = f"{listed}: {'max' if near else 'min'} {best}, that is {chosen}"
+    return words(
+        "machines", "nearest below", question[0].upper() + question[1:], thought, chosen, machines
+    )
+
+
 NUMBERS = [(number_and_product, 5), (number_and_quotient, 4), (less_bracket, 3), (two_products, 3),
            (pair_of_list, 7), (timer, 6), (all_even, 1)]  # fmt: skip
-STORIES = [(chain, 4), (then_changed, 5), (age_in, 3), (marked, 5)]
-MACHINES = [(nearest_limit, 4), (numbered_most, 4)]
+STORIES = [(chain, 4), (then_changed, 5), (age_in, 3), (marked, 7)]
+MACHINES = [(nearest_limit, 4), (numbered_most, 4), (nearest_below, 4)]

@@ -28,9 +28,9 @@ def later(rng: Random, side: Side) -> Example:
     if full:
         steps.append(f"{hour:02}:{minute:02} + {full} h = {start_hour % 24:02}:{minute:02}")
     total = minute + rest
-    steps.append(f"{minute}+{rest}={total}")
+    steps.append(f"{minute}+{rest}={total}{'>=' if total >= 60 else '<'}60")
     if total >= 60:
-        steps[-1] += f">=60, {total}-60={total - 60}, one hour more: {(start_hour + 1) % 24}"
+        steps[-1] += f", {total}-60={total - 60}, one hour more: {(start_hour + 1) % 24}"
     steps.append(end)
     return words(
         "times",
@@ -135,12 +135,9 @@ def day_of_month(rng: Random, side: Side) -> Example:
         "A parcel sent on {d} takes {n} days. On which date does it come?",
     ]
     month_days = (start.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
-    work = f"{_date(start)} + {n}. {start.day}+{n}={start.day + n}"
-    if start.day + n > month_days.day:
-        work += (
-            f". {start:%B} has {month_days.day} days, {start.day + n}-{month_days.day}="
-            f"{start.day + n - month_days.day}, in {end:%B}"
-        )
+    days, total = month_days.day, start.day + n
+    work = f"{_date(start)} + {n}. {start:%B} has {days} days. {start.day}+{n}={total}"
+    work += f">{days}, {total}-{days}={total - days}, in {end:%B}" if total > days else f"<={days}"
     return words(
         "times",
         "date",

@@ -8,8 +8,19 @@ import numpy as np
 import pytest
 from llguidance import LLMatcher, LLTokenizer
 
-from bench.dualmode import dataset, homes, machines, neighbours, numbers, recipe, stories
-from bench.dualmode.example import Side, belongs, drawn
+from bench.dualmode import (
+    dataset,
+    homes,
+    house,
+    machines,
+    neighbours,
+    numbers,
+    recipe,
+    stories,
+    times,
+    wordings,
+)
+from bench.dualmode.example import Side, belongs, drawn, of_side
 from bench.dualmode.tasks import held_out, learned, task_of
 from worker.evaluation.tasks import SHIPPED, is_right
 
@@ -49,6 +60,31 @@ def test_a_wording_that_is_held_out_is_never_learned():
 
     learned = wordings(Side.TRAIN) | wordings(Side.TRAIN, neighbours.NUMBERS)
     assert not learned & wordings(Side.HELD_OUT)
+
+
+def test_no_wording_of_the_longer_lists_is_held_out(monkeypatch):
+    def plain(text):
+        return re.sub(r"[^a-z0-9{}/*+=-]+", " ", text.lower()).strip()
+
+    asked = {
+        "before": of_side(Side.HELD_OUT, house.BEFORE),
+        "after": of_side(Side.HELD_OUT, house.AFTER),
+    }
+
+    def noted(rng, side, kind, asks):
+        asked[kind] = of_side(Side.HELD_OUT, asks)
+        return wordings.wording(rng, side, kind, asks)
+
+    for module in (numbers, times, stories, machines, homes):
+        monkeypatch.setattr(module, "wording", noted)
+    for module in MODULES:
+        drawn_from(module, Side.TRAIN)
+    assert set(asked) | {"if"} == set(wordings.MORE)
+    for kind, held_out_wordings in asked.items():
+        learned_too = {plain(text) for text in held_out_wordings} & {
+            plain(text) for text in wordings.MORE[kind]
+        }
+        assert not learned_too - {""}, kind
 
 
 def test_the_same_seed_writes_the_same_examples(tmp_path):
