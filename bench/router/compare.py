@@ -179,7 +179,7 @@ def one_at_a_time(kind: Kind, examples: list[corpus.Example]) -> float:
 
 def sets_of(one: corpus.Example) -> str:
     """Return whether a prompt was written or collected as a hard case."""
-    return "hard" if one.hard or one.source == corpus.WRITTEN else "plain"
+    return "hard" if one.hard or one.source == "written" else "plain"
 
 
 def main() -> None:

@@ -24,8 +24,16 @@ DATA = Path(__file__).with_name("data")
 COLLECTED = DATA / "collected.jsonl"
 CONCEPTS = DATA / "concepts.toml"
 
-WRITTEN = "written"
-"""The source of what was written one by one: left out as a whole, being half translations."""
+WRITTEN = {
+    "written": "written to be hard",
+    "tempting": "the same, by others",
+    "asked": "asked by others, blind",
+}
+"""What was written one by one for this project, each left out as a whole; as the report says it.
+
+The first is half translations. The others are of authors who knew what the router is for and
+nothing of it: no word of its lexicon, none of its data, none of its mistakes.
+"""
 
 LONGEST_HEARD = 300
 """Characters; nobody says more in one breath."""
@@ -61,7 +69,12 @@ class Example(Struct, frozen=True):
 
 def judged() -> list[Example]:
     """Return what is reported on: the collected prompts (data/LICENCES.md) and the written ones."""
-    written = [one for path in sorted(DATA.glob("written.*.txt")) for one in read_lines(path)]
+    written = [
+        one
+        for source in WRITTEN
+        for path in sorted(DATA.glob(f"{source}.*.txt"))
+        for one in read_lines(path)
+    ]
     return read_examples(COLLECTED) + written
 
 
@@ -92,9 +105,9 @@ def read_lines(path: Path) -> Iterator[Example]:
     """Yield the prompts of a file of lines `think math ! | prompt`.
 
     `!` marks a hard case; ` // ` parts the messages of a conversation; a line `@ xx` gives the
-    language of those below it, else the file's name does.
+    language of those below it, else the file's name does, which begins with the source.
     """
-    lang = path.name.split(".")[1]
+    source, lang, _ = path.name.split(".")
     for line in path.read_text("utf-8").splitlines():
         if line.startswith("@ "):
             lang = line[2:].strip()
@@ -104,7 +117,7 @@ def read_lines(path: Path) -> Iterator[Example]:
         label, category, *hard = head.split()
         *earlier, last = text.replace("\\n", "\n").split(" // ")
         yield Example(
-            last, lang, label == "think", category, WRITTEN,
+            last, lang, label == "think", category, source,
             hard=bool(hard), family=line, earlier=tuple(earlier),
         )  # fmt: skip
 

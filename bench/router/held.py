@@ -66,6 +66,9 @@ def rows() -> Iterator[tuple[str, list[Example]]]:
     yield "pairs", list(corpus.read_lines(HELD / "pairs.en.txt"))
     yield "conversations", list(corpus.read_lines(HELD / "conversations.en.txt"))
     yield "conversations, later", list(corpus.read_lines(HELD / "later.en.txt"))
+    blind = [one for path in sorted(HELD.glob("blind.??.txt")) for one in corpus.read_lines(path)]
+    yield "blind", blind
+    yield "blind, hard cases", [one for one in blind if one.hard]
     yield "other languages", list(corpus.read_lines(HELD / "prompts.others.txt"))
     yield "prompts as heard", [as_heard(one) for one in spoken]
 

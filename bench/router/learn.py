@@ -41,6 +41,9 @@ PENALTY = 0.6
 HEARD = 0.5
 """What the speech recognizer's copy of an example counts for beside the example."""
 
+TEMPTING = 0.5
+"""What a prompt counts for that is one of many written to mislead: what people ask seldom does."""
+
 FLATTEST, FLAT_ENOUGH = 1e-8, 1e-5
 """The gradient at which a fit has ended: far below what moves a rounded weight, or a figure."""
 
@@ -108,7 +111,12 @@ def weights_of(examples: Sequence[Example]) -> np.ndarray:
     """Return a weight for each example: sources count by the root of their size, labels equally."""
     sizes = Counter((e.source, e.think) for e in examples if not e.heard)
     raw = np.array(
-        [sizes[e.source, e.think] ** -0.5 * (HEARD if e.heard else 1.0) for e in examples]
+        [
+            sizes[e.source, e.think] ** -0.5
+            * (HEARD if e.heard else 1.0)
+            * (TEMPTING if e.source == "tempting" else 1.0)
+            for e in examples
+        ]
     )
     think = np.array([e.think for e in examples])
     for label in (True, False):

@@ -79,13 +79,12 @@ def report_of(
         if not example.source.startswith("grammar")
     ]
     said = [one for one in judged if one.groups["as"] == "said"]
-    collected = [one for one in said if one.groups["source"] != corpus.WRITTEN]
-    sets = {
-        "collected": collected,
-        "of these, hard cases": by_group(collected, "case")["hard"],
-        "written to be hard": by_group(said, "source")[corpus.WRITTEN],
-        "both, as heard by a recognizer": by_group(judged, "as")["heard"],
-    }
+    collected = [one for one in said if one.groups["source"] not in corpus.WRITTEN]
+    by_source = by_group(said, "source")
+    sets = {"collected": collected, "of these, hard cases": by_group(collected, "case")["hard"]}
+    sets |= {name: by_source[source] for source, name in corpus.WRITTEN.items()}
+    sets["of these, hard cases "] = by_group(by_source["asked"], "case")["hard"]
+    sets["all, as heard by a recognizer"] = by_group(judged, "as")["heard"]
     parts = [
         HEAD,
         table("", sets),

@@ -163,6 +163,8 @@ def leaning(  # noqa: C901, PLR0911 - rules in a row, the first that fits decide
     if len(text) > LONGEST_LEANING:
         return 0.0
     text, before = text.lower(), before[-LONGEST_LEANING:].lower()
+    # What is set off in it belongs to the case that it states.
+    before_marks = {mark.removeprefix("|") for mark in before_marks}
     words = next((int(m.rsplit(":", 1)[1]) for m in marks if m.startswith("#words:")), 0)
     if words >= BRIEF_WORDS:
         return 0.0

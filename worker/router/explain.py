@@ -44,6 +44,7 @@ _FORM = {
     "#says&2": "states or wishes, with numbers",
     "#lists": "asks for an entry of a list",
     "#material": "comes with a text to work on",
+    "#parted": "has a part that is set off",
 }
 _SIZES = {
     "#words": ((3, "is very short"), (13, "is short"), (36, "is of some length"), (101, "is long")),
@@ -106,6 +107,8 @@ def phrases_of(weights: Mapping[str, int], concepts: Mapping[str, str]) -> dict[
 
 
 def _phrase(mark: str, concepts: Mapping[str, str]) -> str:
+    if mark[0] == "|" and mark[1:]:
+        return f"comes with a text that {_phrase(mark[1:], concepts)}"
     bare = mark[1:] if mark[:2] in ("^@", "$@") else mark
     if len(bare) > 1 and bare[0] == "@":
         return _of_concepts(bare, concepts)

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, KeysView, Mapping
 
 READ_WHOLE = 440
-HEAD_CHARS = 160
-TAIL_CHARS = 100
+HEAD_CHARS = 110
+TAIL_CHARS = 60
 """Characters: of a text that is longer than the first, only these of its ends are read."""
 
-UNSPACED_CHARS = 110
+UNSPACED_CHARS = 72
 """Of a text without blanks, each gram is a look-up, so less of it is read, half from each end."""
 
 LONGEST_WISH = 160
@@ -52,6 +52,9 @@ WEIGHING_CONCEPTS = frozenset({"logic", "kin", "code", "suppose", "constraint", 
 PAYLOAD_CONCEPTS = frozenset({"translate", "summarize", "rewrite", "extract"})
 """Wishes that treat what follows them as material: its words say nothing of the task."""
 
+NEGATED, NEGATES = "unsolved", "solve"
+"""Where the first concept is named, the second is not meant: "list the numbers, don't solve it"."""
+
 WORK_CONCEPTS = frozenset({"prove", "solve", "debug", "implement", "plan", "cause", "compare"})
 """Wishes that make material a task of its own, even beside one of the above."""
 
@@ -62,13 +65,25 @@ _LETTERS = bytes(c if c not in _ASCII or chr(c).isalpha() else 0x20 for c in ran
 _DIGITS = bytes(c if chr(c).isdigit() and c in _ASCII else 0x20 for c in range(256))
 """Tables for `bytes.translate`, ten times as quick as a regular expression: all else is blank."""
 _WIDE_SIGNS = "¿¡«»“”„‘’…–—°€£²³×÷√"
-_SIGNS = "@#^$~"
+_SIGNS = "@#^$~|"
 """What a mark begins with is no part of a gram."""
 
 _STOP = re.compile(r"[.!?…。！？\n](?:(?<=[.!?…])[.!?…]*[\s\"'”)]+|(?<=[。！？\n])[。！？\n]*)")
 """Both kinds of stops begin with one set of characters, so that others are passed over quickly."""
 _ASCII_STOPS = (". ", "? ", "! ", "\n")
 _STOPS = (*_ASCII_STOPS, "。", "？", "！")
+_QUOTED = re.compile(
+    r"""["“„][^"“”„]{24,}(?:["”“]|$)|[«»][^«»]{24,}(?:[«»]|$)|[「『][^」』]{10,}(?:[」』]|$)"""
+)
+_QUOTES = ('"', "“", "„", "«", "»", "「", "『")
+_PARTED = (": ", "\n", "：", ">>", "->", " -- ", " – ", " — ", "//", "... ", ":\n")
+"""What a wish and the material behind it are parted by, where it isn't quoted."""
+
+LONGEST_BEFORE = 100
+LEAST_MATERIAL = 24
+LEAST_UNSPACED = 10
+"""Characters: of a wish before its material, and of what counts as material."""
+
 _PAYLOAD_START = re.compile(r"[:：\n\"“「『«„]")
 _OPERATION = re.compile(r"([-+*/×÷^<>=])\s*([\d(a-z])", re.ASCII)
 _NEW_LINE = "\n"
@@ -157,11 +172,21 @@ def read(
     if len(tail) < min(len(view), LONGEST_FORM_WISH) and _FORM_WISH.match(tail):
         view = view[: -len(tail)].rstrip()
         head, tail = _zones(view)
-    words = _words(view)
+    wish, material = _parted(view)
+    words = _words(wish)
+    marks, hits = _lexical(wish, words, concepts, vocabulary)
+    if material:
+        inner_words = _words(material)
+        words += inner_words
+        inner, inner_hits = _lexical(material, inner_words, concepts, vocabulary)
+        inner.update(["@" + name for name in inner_hits.values()])
+        inside = ["|" + mark for mark in inner]
     structure = _structure(view, text, words)
-    marks, hits = _lexical(view, words, concepts, vocabulary)
-    opening, wished = _opening_marks(head, "^", hits)
-    closing, wished_last = _opening_marks(tail, "$", hits)
+    if material:
+        structure.append("#parted")
+    every = hits | inner_hits if material else hits
+    opening, wished = _opening_marks(head, "^", every)
+    closing, wished_last = _opening_marks(tail, "$", every)
     if _may_read_off(text, wished_last, structure) and reads_off(view[: -len(tail)], tail):
         structure.append("#lists")
     if _treats_material(wished) and len(head) < len(view) - 1:
@@ -177,7 +202,33 @@ def read(
     else:
         marks.update(opening, closing)
     marks.update(structure, _together(set(hits.values()), wished, structure))
+    if "#parted" in structure and "#material" not in structure:
+        marks.update(inside)
     return marks
+
+
+def _parted(view: str) -> tuple[str, str]:
+    """Return what is wished and the material that it is about, which is empty where there is none.
+
+    Material is what stands in quotation marks, or behind a colon, a line's end or a dash. A last
+    line that ends with a question mark belongs to the wish.
+    """
+    least = LEAST_MATERIAL if view.isascii() or not _UNSPACED.search(view) else LEAST_UNSPACED
+    if _any_in(_QUOTES, view) and (quoted := _QUOTED.search(view)):
+        begin, end = quoted.span()
+        return f"{view[:begin]} \n {view[end:]}", view[begin:end]
+    found = [(at, sign) for sign in _PARTED if (at := view.find(sign, 1, LONGEST_BEFORE)) > 0]
+    if not found:
+        return view, ""
+    at, sign = min(found)
+    before, behind = view[:at], view[at + len(sign) :]
+    # One word before a colon is a label: "Sensors: hall 21 degrees, …".
+    if len(behind) < least or (" " not in before and least == LEAST_MATERIAL):
+        return view, ""
+    last = behind.rfind(_NEW_LINE) + 1
+    if last and behind.endswith(("?", "？")):
+        return f"{before}\n{behind[last:]}", behind[:last]
+    return before, behind
 
 
 def _together(named: set[str], wished: set[str], structure: list[str]) -> list[str]:
@@ -269,7 +320,10 @@ def _lexical(
     """Return the grams of a text, and which of them stand for which concept."""
     all_grams = _grams(view, words)
     grams = set(all_grams) if vocabulary is None else vocabulary & all_grams
-    return grams, {hit: concepts[hit] for hit in concepts.keys() & grams}
+    hits = {hit: concepts[hit] for hit in concepts.keys() & grams}
+    if NEGATED in hits.values():
+        hits = {hit: name for hit, name in hits.items() if name != NEGATES}
+    return grams, hits
 
 
 def _grams(view: str, words: list[str]) -> Iterator[str]:
