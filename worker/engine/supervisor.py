@@ -44,7 +44,7 @@ from worker.engine.pipe import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from worker.domain.model import ModelInfo
 
@@ -58,17 +58,7 @@ _READ_BYTES = 1 << 20
 _LOAD_TRIES = 3
 """Deaths before the model is loaded, after which it counts as one that can't be."""
 
-MEMORY_SETTINGS = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
-"""For the C library of Linux, no other reads it: a block of this many bytes goes back to the system
-when it is freed. By itself the library keeps ever larger ones, up to 32 MiB, and a quarter of the
-engine's memory was such leftovers of KV caches (docs/decisions/0057)."""
-
 _log = structlog.get_logger(__name__)
-
-
-def environment(given: Mapping[str, str]) -> dict[str, str]:
-    """Return what an engine's environment is, from ours: what is set there already stands."""
-    return MEMORY_SETTINGS | dict(given)
 
 
 class Listener(Protocol):
@@ -271,7 +261,6 @@ class Engine:
                     options,
                     pass_fds=(theirs.fileno(),),
                     stdin=asyncio.subprocess.DEVNULL,
-                    env=environment(os.environ),
                 )
             except OSError:
                 ours.close()
