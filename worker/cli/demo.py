@@ -33,9 +33,9 @@ _STOP_S = 20.0
 _LOOK_AGAIN_S = 5.0
 
 _READINGS = """\
-press-1: temperature 61 C (limit 80 C), vibration 1.9 mm/s (limit 4.5 mm/s)
-press-2: temperature 93 C (limit 80 C), vibration 2.2 mm/s (limit 4.5 mm/s)
-mill-3: temperature 58 C (limit 75 C), vibration 2.0 mm/s (limit 4.5 mm/s)"""
+press-1: temperature 61 C (limit 80 C), vibration 2 mm/s (limit 5 mm/s)
+press-2: temperature 93 C (limit 80 C), vibration 3 mm/s (limit 5 mm/s)
+mill-3: temperature 58 C (limit 80 C), vibration 2 mm/s (limit 5 mm/s)"""
 
 _LIGHT_SCHEMA = {
     "type": "object",
