@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 from random import Random
 
-from bench.dualmode.example import WORDS, Example, Side, number, pick, words
+from bench.dualmode.example import WORDS, Example, Side, number, of_side, pick, words
 from bench.dualmode.steps import add, counted, divide, multiply, subtract
 from bench.dualmode.stories import GOODS, NAMES
 
@@ -138,7 +138,7 @@ def less(big: int, small: int, span: int, unit: str) -> str:
 
 def chain(rng: Random, side: Side) -> Example:
     """Three people, each with more or fewer than the one before."""
-    names = rng.sample([name for i, name in enumerate(NAMES) if i % 4 != 3], 3)
+    names = rng.sample(of_side(Side.TRAIN, NAMES), 3)
     goods = pick(rng, side, GOODS)
     value = rng.randint(30, 90)
     told, steps = [f"{names[0]} has {value} {goods}"], []
@@ -156,7 +156,7 @@ def chain(rng: Random, side: Side) -> Example:
 
 def then_changed(rng: Random, side: Side) -> Example:
     """What a second person has, and what then comes to it or goes."""
-    first, second = rng.sample([name for i, name in enumerate(NAMES) if i % 4 != 3], 2)
+    first, second = rng.sample(of_side(Side.TRAIN, NAMES), 2)
     goods = pick(rng, side, GOODS)
     a, b, c = rng.randint(25, 90), rng.randint(2, 20), rng.randint(2, 20)
     more, gains = rng.random() < 0.5, rng.random() < 0.6
@@ -176,7 +176,7 @@ def then_changed(rng: Random, side: Side) -> Example:
 
 def age_in(rng: Random, side: Side) -> Example:
     """One person's age in some years, or some years ago."""
-    name = rng.choice([name for i, name in enumerate(NAMES) if i % 4 != 3])
+    name = rng.choice(of_side(Side.TRAIN, NAMES))
     a, c = rng.randint(20, 60), rng.randint(2, 15)
     later = rng.random() < 0.6
     asks = ["{n} is {a} years old. How old will {n} be in {c} years?",
@@ -227,8 +227,7 @@ def all_even(rng: Random, side: Side) -> Example:
 
 def nearest_limit(rng: Random, side: Side) -> Example:
     """Which machine is under or over a limit by itself, or has the least room; each with a number."""
-    kinds = rng.sample([word for i, word in enumerate(WORDS) if i % 4 != 3], 3)
-    machines = [f"{kind} {rng.randint(1, 40)}" for kind in kinds]
+    machines = _machines(rng)
     limit = rng.randint(40, 120)
     under = rng.random() < 0.5
     one = rng.randrange(3)
@@ -238,7 +237,7 @@ def nearest_limit(rng: Random, side: Side) -> Example:
     unit, what = rng.choice(
         (("C", "temperature"), ("bar", "pressure"), ("A", "current"), ("%", "load"))
     )
-    listed = ", ".join(f"{m} {v} {unit}" for m, v in zip(machines, values, strict=True))
+    listed = _listed(machines, values, unit)
     asks = ["The limit is {x} {u}. {l}. Which machine is {w} the limit?",
             "Limit of the {t}: {x} {u}. {l}. Which machine is {w} it?",
             "{l}. The limit is {x} {u}. Name the machine that is {w}."]  # fmt: skip
@@ -256,13 +255,12 @@ def nearest_limit(rng: Random, side: Side) -> Example:
 
 def numbered_most(rng: Random, side: Side) -> Example:
     """Names that end in a number, each with a value, after a sentence that does not matter."""
-    kinds = rng.sample([word for i, word in enumerate(WORDS) if i % 4 != 3], 3)
-    machines = [f"{kind} {rng.randint(1, 40)}" for kind in kinds]
+    machines = _machines(rng)
     values = rng.sample(range(10, 140), 3)
     top = rng.random() < 0.7
     unit = rng.choice(("C", "bar", "A", "kW", "dB"))
     best = (max if top else min)(values)
-    listed = ", ".join(f"{m} {v} {unit}" for m, v in zip(machines, values, strict=True))
+    listed = _listed(machines, values, unit)
     asks = ["The normal value is {x} {u}. {l}. Which machine reads {w}?",
             "The shift began at {x}. {l}. Which machine is {w}?",
             "{l}. Which machine stands {w}?"]  # fmt: skip
@@ -279,14 +277,13 @@ def numbered_most(rng: Random, side: Side) -> Example:
 
 def nearest_below(rng: Random, side: Side) -> Example:
     """Which machine has the least or the most room under a limit that none exceeds."""
-    kinds = rng.sample([word for i, word in enumerate(WORDS) if i % 4 != 3], 3)
-    machines = [f"{kind} {rng.randint(1, 40)}" for kind in kinds]
+    machines = _machines(rng)
     limit = rng.randint(50, 130)
     values = [limit - room for room in rng.sample(range(1, 40), 3)]
     near = rng.random() < 0.6
     unit = rng.choice(("C", "bar", "A", "kW", "dB"))
     best = (max if near else min)(values)
-    listed = ", ".join(f"{m} {v} {unit}" for m, v in zip(machines, values, strict=True))
+    listed = _listed(machines, values, unit)
     asks = ["The limit is {x} {u}. {l}. Which machine {w}?",
             "{l}. At most {x} {u} are allowed. Which machine {w}?",
             "Allowed: {x} {u}. {l}. Name the machine that {w}."]  # fmt: skip
@@ -301,6 +298,14 @@ def nearest_below(rng: Random, side: Side) -> Example:
     return words(
         "machines", "nearest below", question[0].upper() + question[1:], thought, chosen, machines
     )
+
+
+def _machines(rng: Random) -> list[str]:
+    return [f"{kind} {rng.randint(1, 40)}" for kind in rng.sample(of_side(Side.TRAIN, WORDS), 3)]
+
+
+def _listed(machines: list[str], values: list[int], unit: str) -> str:
+    return ", ".join(f"{m} {v} {unit}" for m, v in zip(machines, values, strict=True))
 
 
 NUMBERS = [(number_and_product, 5), (number_and_quotient, 4), (less_bracket, 3), (two_products, 3),

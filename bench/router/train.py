@@ -83,7 +83,7 @@ def report_of(
     by_source = by_group(said, "source")
     sets = {"collected": collected, "of these, hard cases": by_group(collected, "case")["hard"]}
     sets |= {name: by_source[source] for source, name in corpus.WRITTEN.items()}
-    sets["of these, hard cases "] = by_group(by_source["asked"], "case")["hard"]
+    sets["hard cases of the last"] = by_group(by_source["asked"], "case")["hard"]
     sets["all, as heard by a recognizer"] = by_group(judged, "as")["heard"]
     parts = [
         HEAD,

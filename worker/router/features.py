@@ -202,7 +202,7 @@ def read(
     else:
         marks.update(opening, closing)
     marks.update(structure, _together(set(hits.values()), wished, structure))
-    if "#parted" in structure and "#material" not in structure:
+    if material and "#material" not in structure:
         marks.update(inside)
     return marks
 
