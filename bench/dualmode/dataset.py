@@ -5,15 +5,13 @@
 Writes `OUT/control.json`, the control tokens and the pieces their rows begin with, and
 `OUT/train.npz`: `tokens`, all examples behind one another; `starts`, where each begins;
 `targets`, how many tokens at the end of each are to be learned (the prompt is not); `prose`,
-rows of plain English, on which the model is to stay as it was: its own talk, and the language
-reference that comes with Python.
+rows of plain English, on which the model is to stay as it was: its own talk and its own prose.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import pydoc_data.topics
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -21,7 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from bench.dualmode import homes, machines, neighbours, numbers, stories, talk
+from bench.dualmode import (
+    homes,
+    machines,
+    near_machines,
+    near_numbers,
+    near_stories,
+    numbers,
+    prose,
+    stories,
+    talk,
+)
 from bench.dualmode.example import Example, Side, drawn
 from worker.domain.messages import Mode
 
@@ -30,19 +38,22 @@ SHARES = ((numbers, 0.33), (machines, 0.14), (stories, 0.23), (homes, 0.20), (ta
 
 NEAR = {
     numbers: [
-        *neighbours.NUMBERS, (numbers.product_less, 4), (numbers.less_twice, 2),
-        (numbers.division, 3), (numbers.hours_back, 3), (numbers.between, 2), (numbers.weekday, 2),
-        (numbers.later, 6), (numbers.day_of_month, 3),
+        *near_numbers.GENERATORS, (numbers.product_less, 5), (numbers.less_twice, 5),
+        (numbers.division, 4), (numbers.hours_back, 4), (numbers.between, 2), (numbers.later, 6),
+        (numbers.day_of_month, 4), (numbers.smaller_unit, 5), (numbers.ordering, 6),
+        (numbers.who_has_most, 4), (numbers.ends_together, 5), (numbers.compared, 4),
+        (numbers.subtraction, 2),
     ],
     machines: [
-        *neighbours.MACHINES, (machines.margin, 2), (machines.in_range, 6), (machines.diagnosis, 6),
+        *near_machines.GENERATORS, (machines.in_range, 9), (machines.diagnosis, 4),
+        (machines.highest_reading, 8), (machines.table, 3),
     ],
     stories: [
-        *neighbours.STORIES, (stories.packs, 6), (stories.gain_and_loss, 3), (stories.energy, 6),
-        (stories.divisible, 3), (stories.cost, 3),
+        *near_stories.GENERATORS, (stories.packs, 2), (stories.gain_and_loss, 2), (stories.energy, 2),
+        (stories.divisible, 5), (stories.cost, 4), (stories.tallest, 2),
     ],
     # None that is missing: told of them more often, the model takes what is there for missing too.
-    homes: [(homes.condition, 12), (homes.everywhere, 10), (homes.flat, 3), (homes.command, 6)],
+    homes: [(homes.condition, 22), (homes.everywhere, 12), (homes.flat, 8), (homes.missing, 2)],
 }  # fmt: skip
 """What is learned beside a module's own kinds, and those of them that want more."""
 
@@ -52,6 +63,9 @@ PROSE_TOKENS = 256
 THOUGHT_SHARE = {"home": 0.2, "talk": 0.3}
 THOUGHT_SHARE_ELSE = 0.8
 """How often an example of a category is seen with its thought, and one of those to be worked out."""
+
+AT_SIGHT = {"compared": 0.5}
+"""The same of kinds that are to be seen without a thought as well, as in a command's condition."""
 
 
 def draw(rng: Random, home: float = 1.0) -> Example:
@@ -106,21 +120,15 @@ class Encoder:
 
     def prose(self) -> np.ndarray:
         """Return plain English as token ids, of shape (rows, PROSE_TOKENS)."""
-        own = "\n\n".join(
-            json.loads(line)["answer"] for line in talk.REPLIES.open(encoding="utf-8")
-        )
-        reference = "\n\n".join(
-            " ".join(paragraph.split())
-            for topic in pydoc_data.topics.topics.values()
-            for paragraph in topic.split("\n\n")
-        )
-        tokens = self._writer.literal(f"{own}\n\n{reference}")
+        own = [json.loads(line)["answer"] for line in talk.REPLIES.open(encoding="utf-8")]
+        tokens = self._writer.literal("\n\n".join([*own, *prose.pieces()]))
         rows = len(tokens) // PROSE_TOKENS
         return np.array(tokens[: rows * PROSE_TOKENS], np.uint16).reshape(rows, PROSE_TOKENS)
 
     def __call__(self, rng: Random, example: Example) -> tuple[list[int], list[int]]:
         """Return prompt and target of an example, in a mode drawn for it."""
-        thinks = rng.random() < THOUGHT_SHARE.get(example.category, self._thoughts)
+        share = THOUGHT_SHARE.get(example.category, self._thoughts)
+        thinks = rng.random() < AT_SIGHT.get(example.kind, share)
         mode = Mode.THINK if thinks else Mode.NO_THINK
         turns = messages(example)
         tools = list(example.tools) or None

@@ -76,6 +76,9 @@ def timed(rng: Random, side: Side) -> Example:
 
 def condition(rng: Random, side: Side) -> Example:
     home = devices.home(rng, side)
+    if side is Side.TRAIN and rng.random() < 0.6:
+        # What is to be learned is to weigh the condition: with a short list, from more of them.
+        home = home[: rng.randint(1, 3)]
     phrase, action = _action(rng, side, rng.choice(home))
     what, unit, low, high, words = rng.choice((
         ("outside temperature", "C", -5, 35, ("warmer", "colder", "outside", "degrees")),

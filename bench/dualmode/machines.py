@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from bench.dualmode.example import WORDS, Example, Side, pick
-from bench.dualmode.steps import subtract
+from bench.dualmode.steps import extreme, subtract, within
 from bench.dualmode.wordings import wording
 
 MACHINE_KINDS = """\
@@ -69,8 +69,7 @@ def in_range(rng: Random, side: Side) -> Example:
         )
         state = "low" if value < low else "high" if value > high else "ok"
         lines.append(f"{name} {value} {unit}, allowed {low} to {high}")
-        sign = {"low": f"{value} < {low}", "high": f"{value} > {high}"}
-        steps.append(f"{name}: {sign.get(state, f'{low} <= {value} <= {high}')}, {state}")
+        steps.append(f"{name}: {within(value, low, high)}")
         if state != "ok":
             out.append(f"{name} {state}")
     asks = [
@@ -102,8 +101,7 @@ def diagnosis(rng: Random, side: Side) -> Example:
             "normal": rng.randint(low, high),
         }[state]
         lines.append(f"{name} {value} {unit} (allowed {low} to {high})")
-        compared = {"low": f"{value} < {low}", "high": f"{value} > {high}"}
-        steps.append(f"{name}: {compared.get(state, f'{low} <= {value} <= {high}')}, {state}")
+        steps.append(f"{name}: {within(value, low, high).replace(', ok', ', normal')}")
     rules = "; ".join(f"{' and '.join(cause)}: {CAUSES[cause]}" for cause in causes)
     asks = [
         "{m}: {l}. Causes: {r}. Which cause fits?",
@@ -137,7 +135,7 @@ def table(rng: Random, side: Side) -> Example:
                 f"{name} {value} {'>' if over else '<'} {limit}, {'over' if over else 'ok'}"
             )
             if over:
-                answer = f"{machine} is over: {name} {value} {unit}, limit {limit} {unit}. Check it first."
+                answer = f"Check {machine} first: {name} {value} {unit}, limit {limit} {unit}."
         lines.append(f"{machine}: {', '.join(shown)}")
         steps.append(f"{machine}: {', '.join(thought)}")
     asks = [
@@ -229,8 +227,8 @@ def highest_reading(rng: Random, side: Side) -> Example:
     listed = ", ".join(f"{m} {v} {unit}" for m, v in zip(machines, values, strict=True))
     word = rng.choice(("highest", "largest") if top else ("lowest", "smallest"))
     chosen = machines[values.index(best)]
-    steps = [f"{listed}: {'max' if top else 'min'} {best}, that is {chosen}"]
     question = wording(rng, side, "highest_reading", asks).format(n=name, l=listed, w=word)
+    steps = [most_of(machines, values, unit, top=top)]
     return _named("highest reading", question, steps, chosen, machines)
 
 
@@ -242,13 +240,20 @@ def worst_machine(rng: Random, side: Side) -> Example:
     listed = ", ".join(f"{m} {v} C" for m, v in zip(machines, values, strict=True))
     worst = machines[values.index(max(values))]
     question = f"The limit is {limit} C. {listed}. Which machine is furthest over the limit?"
-    steps = [f"{listed}: max {max(values)}, that is {worst}"]
+    steps = [most_of(machines, values, "C", top=True)]
     return _named("worst machine", question, steps, worst, machines)
 
 
 GENERATORS = [(table, 5), (over_limit, 7), (in_range, 5), (diagnosis, 7), (trend, 3), (margin, 3),
               (highest_reading, 4)]  # fmt: skip
 HELD_OUT_KINDS = [worst_machine]
+
+
+def most_of(machines: list[str], values: list[int], unit: str, *, top: bool) -> str:
+    """Return how the machine with the highest or the lowest value is found."""
+    listed = ", ".join(f"{m} {v} {unit}" for m, v in zip(machines, values, strict=True))
+    best = (max if top else min)(values)
+    return f"{listed}: {extreme(values, top=top)}, that is {machines[values.index(best)]}"
 
 
 def _machine(rng: Random, side: Side) -> str:
@@ -270,8 +275,11 @@ def _machines(rng: Random, side: Side) -> list[str]:
 
 
 def _named(kind: str, question: str, steps: list[str], answer: str, choices: list[str]) -> Example:
+    # A name is copied as it stands in the question, behind a space; at the very start of an answer
+    # it would be other tokens.
+    said = f"It is {answer}." if kind in {"highest reading", "worst machine"} else answer
     return Example(
         category="machines", kind=kind, question=question[0].upper() + question[1:],
-        thought=". ".join(steps) + ".", answer=answer, expected=answer, check="words",
+        thought=". ".join(steps) + ".", answer=said, expected=answer, check="words",
         choices=tuple(choices),
     )  # fmt: skip

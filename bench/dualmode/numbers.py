@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from bench.dualmode.example import Example, Side, number, of_side, words
-from bench.dualmode.steps import add, divide, multiply, subtract
+from bench.dualmode.steps import add, divide, extreme, multiply, subtract
 from bench.dualmode.times import between, day_of_month, earlier, hours_back, later, weekday
 from bench.dualmode.wordings import wording
 
@@ -272,19 +272,12 @@ def largest(rng: Random, side: Side) -> Example:
         "What is the {w} number among {v}?",
         "Of {v}, which one is the {w}?",
     ]
-    best, steps = values[0], []
-    for value in values[1:]:
-        wins = value > best if biggest else value < best
-        sign = ">" if value > best else "<"
-        steps.append(f"{value}{sign}{best}")
-        best = value if wins else best
-        steps[-1] += f", {'max' if biggest else 'min'} {best}"
     return number(
         "comparing",
         "largest",
         wording(rng, side, "largest", asks).format(w=word, v=", ".join(map(str, values))),
-        ". ".join(steps),
-        best,
+        extreme(values, top=biggest),
+        (max if biggest else min)(values),
     )
 
 
@@ -342,7 +335,7 @@ def even(rng: Random, side: Side) -> Example:
         "comparing",
         "even",
         wording(rng, side, "even", asks).format(a=a, q=asked),
-        f"{a} ends in {a % 10}, {real}",
+        f"{a} ends in {a % 10}, that is {real}",
         "yes" if asked == real else "no",
         ["yes", "no"],
     )
@@ -424,7 +417,7 @@ def who_has_most(rng: Random, side: Side) -> Example:
     question = wording(rng, side, "who_has_most", asks).format(
         l=listed, x=what, w="most" if biggest else "least"
     )
-    thought = f"{', '.join(f'{n} {v}' for n, v in zip(names, values, strict=True))}: {'max' if biggest else 'min'} {best}, that is the {name} {what}"
+    thought = f"{', '.join(f'{n} {v}' for n, v in zip(names, values, strict=True))}: {extreme(values, top=biggest)}, that is the {name} {what}"
     return words(
         "comparing",
         "who has most",
@@ -449,7 +442,7 @@ def ends_together(rng: Random, side: Side) -> Example:
         "comparing",
         "ends together",
         wording(rng, side, "ends_together", asks).format(v=", ".join(map(str, values))),
-        f"max {big}, min {small}. {add(big, small)}",
+        f"{extreme(values, top=True)}. {extreme(values, top=False)}. {add(big, small)}",
         big + small,
     )
 
@@ -475,7 +468,7 @@ def difference(rng: Random, side: Side) -> Example:
     """A kind that is held out: how far the ends of a list are apart."""
     values = rng.sample(range(10, 200), 4)
     question = f"What is the difference between the largest and the smallest of {', '.join(map(str, values))}?"
-    thought = f"max {max(values)}, min {min(values)}. {subtract(max(values), min(values))}"
+    thought = f"{extreme(values, top=True)}. {extreme(values, top=False)}. {subtract(max(values), min(values))}"
     return number("comparing", "spread", question, thought, max(values) - min(values))
 
 

@@ -65,7 +65,21 @@ def _by_places(a: int, b: int) -> str:
 
 def divide(a: int, b: int) -> str:
     """Return `a/b`, which is whole, as tens and ones of the divisor, the quotient said first."""
-    return f"{a}/{b}={a // b}" if a // b < 10 else f"{a}/{b}: {_by_tens(a, b)}"
+    if a // b < 10:
+        return f"{a}/{b}={a // b}"
+    return f"{a}/{b}: {_by_tens(a, b) if b < 10 else _by_tenfolds(a, b)}"
+
+
+def _by_tenfolds(a: int, b: int) -> str:
+    """Take ten times the divisor away as often as it goes, and then divide the rest."""
+    steps, times, rest = [f"{b}*10={b * 10}"], 0, a
+    while rest >= 10 * b:
+        steps.append(f"{rest}-{10 * b}={rest - 10 * b}")
+        rest, times = rest - 10 * b, times + 1
+    if not rest:
+        return f"{', '.join(steps)}, {times} times, so {a // b}"
+    steps += [f"{times} times", f"{rest}/{b}={rest // b}", f"{10 * times}+{rest // b}={a // b}"]
+    return ", ".join(steps)
 
 
 def _by_tens(a: int, b: int) -> str:
@@ -78,6 +92,27 @@ def _by_tens(a: int, b: int) -> str:
         f"{b}*{tens}={b * tens}, {a}-{b * tens}={rest}, {rest}/{b}={quotient - tens}, "
         f"{tens}+{quotient - tens}={quotient}"
     )
+
+
+def extreme(values: list[int], *, top: bool) -> str:
+    """Return how the largest or the smallest is found, each held against the best so far.
+
+    `18, 106, 90`: `106>18, max 106. 90<106, max 106`
+    """
+    best, steps = values[0], []
+    for value in values[1:]:
+        sign = "=" if value == best else ">" if value > best else "<"
+        found = max(best, value) if top else min(best, value)
+        steps.append(f"{value}{sign}{best}, {'max' if top else 'min'} {found}")
+        best = found
+    return ". ".join(steps)
+
+
+def within(value: int, low: int, high: int) -> str:
+    """Return how a value is held against two limits, the verdict last, as the rest follows from it."""
+    if value < low:
+        return f"{value} < {low}, low"
+    return f"{value} >= {low}, {value} {'> ' if value > high else '<= '}{high}, {'high' if value > high else 'ok'}"
 
 
 def counted(hits: list[bool], said: list[str]) -> str:

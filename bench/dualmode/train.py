@@ -4,7 +4,7 @@
 
 The base weights stay frozen, in bfloat16 where the processor has matrix units and in float32
 elsewhere; each linear layer gets a pair of factors of rank 32, each control token a row of its own.
-Prompts are masked. After every fourth step comes half a one for what the model must not forget: on
+Prompts are masked. After every third step comes half a one for what the model must not forget: on
 plain English its distribution of the next token is held to the original's (the divergence of
 Kullback and Leibler, at half of the positions), which keeps its English. A checkpoint is written every
 50 steps and every five minutes; the same command goes on from the last one. At the end what was
@@ -41,11 +41,11 @@ WARM_UP_STEPS = 20
 DECAY_FROM = 0.6
 """The learning rate falls linearly to nothing over what is left from here."""
 
-PROSE_EVERY = 4
+PROSE_EVERY = 3
 PROSE_SHARE = 2
 """A step of prose has this part of another's tokens; of its positions one in so many is compared."""
 
-PROSE_WEIGHT = 3.0
+PROSE_WEIGHT = 6.0
 """What a drift counts beside a loss."""
 
 SAVED_EVERY_STEPS, SAVED_EVERY_S = 50, 300.0

@@ -13,7 +13,9 @@ from bench.dualmode import (
     homes,
     house,
     machines,
-    neighbours,
+    near_machines,
+    near_numbers,
+    near_stories,
     numbers,
     recipe,
     stories,
@@ -26,16 +28,16 @@ from worker.evaluation.tasks import SHIPPED, is_right
 
 MODULES = [numbers, machines, stories, homes]
 NEIGHBOURS = {
-    "numbers": neighbours.NUMBERS,
-    "machines": neighbours.MACHINES,
-    "stories": neighbours.STORIES,
+    "numbers": near_numbers.GENERATORS,
+    "machines": near_machines.GENERATORS,
+    "stories": near_stories.GENERATORS,
 }
 DRAWS = 300
 
 
-def drawn_from(module, side, kinds=None):
+def drawn_from(module, side, kinds=None, count=DRAWS):
     rng = Random(7)
-    return [drawn(rng, side, kinds or module.GENERATORS) for _ in range(DRAWS)]
+    return [drawn(rng, side, kinds or module.GENERATORS) for _ in range(count)]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda one: one.__name__.rpartition(".")[2])
@@ -58,7 +60,7 @@ def test_a_wording_that_is_held_out_is_never_learned():
         asked = (example.question for example in drawn_from(numbers, side, kinds))
         return {re.sub(r"#(, #)+", "#", re.sub(r"\d+", "#", question)) for question in asked}
 
-    learned = wordings(Side.TRAIN) | wordings(Side.TRAIN, neighbours.NUMBERS)
+    learned = wordings(Side.TRAIN) | wordings(Side.TRAIN, near_numbers.GENERATORS)
     assert not learned & wordings(Side.HELD_OUT)
 
 
@@ -78,7 +80,7 @@ def test_no_wording_of_the_longer_lists_is_held_out(monkeypatch):
     for module in (numbers, times, stories, machines, homes):
         monkeypatch.setattr(module, "wording", noted)
     for module in MODULES:
-        drawn_from(module, Side.TRAIN)
+        drawn_from(module, Side.TRAIN, count=4 * DRAWS)  # so that each kind of command comes
     assert set(asked) | {"if"} == set(wordings.MORE)
     for kind, held_out_wordings in asked.items():
         learned_too = {plain(text) for text in held_out_wordings} & {
