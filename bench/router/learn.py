@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 UNIT = 100
 """Weights are kept in hundredths of log odds."""
 
-FAINTEST = 10
-"""Of these units; a smaller weight does not ship. It turns one decision in 600 and keeps the table
-of marks at two fifths, and waiting for that table's memory is most of what a decision costs."""
+FAINTEST = 15
+"""Of these units; a smaller weight does not ship. That turns one decision in 300, as often for the
+better, and keeps the table of marks at a fifth; waiting for its memory is much of a decision."""
 
 MIN_EXAMPLES = 3
 MIN_FAMILIES = 2

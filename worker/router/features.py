@@ -76,7 +76,7 @@ _QUOTED = re.compile(
     r"""["“„][^"“”„]{24,}(?:["”“]|$)|[«»][^«»]{24,}(?:[«»]|$)|[「『][^」』]{10,}(?:[」』]|$)"""
 )
 _QUOTES = ('"', "“", "„", "«", "»", "「", "『")
-_PARTED = (": ", "\n", "：", ">>", "->", " -- ", " – ", " — ", "//", "... ", ":\n")
+_PARTED = (": ", "\n", "：", ">>", "->", " -- ", " – ", " — ", "//", "... ")
 """What a wish and the material behind it are parted by, where it isn't quoted."""
 
 LONGEST_BEFORE = 100
