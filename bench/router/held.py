@@ -69,6 +69,9 @@ def rows() -> Iterator[tuple[str, list[Example]]]:
     blind = [one for path in sorted(HELD.glob("blind.??.txt")) for one in corpus.read_lines(path)]
     yield "blind", blind
     yield "blind, hard cases", [one for one in blind if one.hard]
+    second = [one for path in sorted(HELD.glob("blind2.??.txt")) for one in corpus.read_lines(path)]
+    yield "blind, others", second
+    yield "blind, others, hard cases", [one for one in second if one.hard]
     yield "other languages", list(corpus.read_lines(HELD / "prompts.others.txt"))
     yield "prompts as heard", [as_heard(one) for one in spoken]
 
