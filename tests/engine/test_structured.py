@@ -101,6 +101,21 @@ def test_whatever_was_said_until_it_was_cut_there_is_a_short_way_to_the_end(gram
             json.loads(grammars.tokenizer.decode_str(said + closing))
 
 
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ('{"room":"hall","level":30}', True),
+        ('{"room": "hall", "level": 30}', True),
+        ('{"room":  "hall","level":30}', False),
+        ('{"room":"hall",\n"level":30}', False),
+    ],
+)
+def test_behind_a_sign_of_json_there_may_be_one_blank_and_no_more(grammars, text, allowed):
+    tokens = grammars.tokenizer.tokenize_str(text)
+    matcher = grammars.matcher(schema(LIGHT))
+    assert (matcher.validate_tokens(tokens) == len(tokens)) is allowed
+
+
 def test_the_closing_of_a_free_object_adds_nothing_that_was_not_begun(grammars):
     matcher = grammars.matcher({"type": "json_object"})
     matcher.consume_tokens(grammars.tokenizer.tokenize_str('{"a":'))
