@@ -40,22 +40,24 @@ def main() -> None:
             share / commands if one["category"] == "home" else (1 - share) / (count - commands)
             for one in never
         ]
-
-        def of(some: list[dict[str, Any]], what: str, by: list[float] = weights) -> float:
-            return sum(weight * one[what] for weight, one in zip(by, some, strict=True))
-
         thinks = sum(
             weight
             for weight, one in zip(weights, auto, strict=True)
             if one["mode"] == "think" or one["escalated"]
         )
-        low, high, got = of(never, "right"), of(always, "right"), of(auto, "right")
-        most = of(always, "completion_tokens")
+        low, high, got = (mean(some, "right", weights) for some in (never, always, auto))
+        most, taken, least = (
+            mean(some, "completion_tokens", weights) for some in (always, auto, ideal)
+        )
         print(
             f"{share:>11.0%}{thinks:>11.1%}{got / high:>11.2f}"
-            f"{of(auto, 'completion_tokens') / most:>11.2f}{(got - low) / (high - low):>11.0%}"
-            f"{of(ideal, 'completion_tokens') / most:>11.2f}"
+            f"{taken / most:>11.2f}{(got - low) / (high - low):>11.0%}{least / most:>11.2f}"
         )
+
+
+def mean(rows: list[dict[str, Any]], what: str, weights: list[float]) -> float:
+    """Return the weighted mean of a figure; the weights add up to one."""
+    return sum(weight * row[what] for weight, row in zip(weights, rows, strict=True))
 
 
 if __name__ == "__main__":

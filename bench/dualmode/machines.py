@@ -67,9 +67,10 @@ def in_range(rng: Random, side: Side) -> Example:
         value = rng.choice(
             (rng.randint(low, high), max(0, low - rng.randint(1, 9)), high + rng.randint(1, 9))
         )
-        state = "low" if value < low else "high" if value > high else "ok"
+        held = within(value, low, high)
+        state = held.rsplit(", ", 1)[1]
         lines.append(f"{name} {value} {unit}, allowed {low} to {high}")
-        steps.append(f"{name}: {within(value, low, high)}")
+        steps.append(f"{name}: {held}")
         if state != "ok":
             out.append(f"{name} {state}")
     asks = [
@@ -224,10 +225,11 @@ def highest_reading(rng: Random, side: Side) -> Example:
         "The {n} was read at three machines: {l}. Which one is {w}?",
         "Readings of the {n}: {l}. At which machine is it {w}?",
     ]
-    listed = ", ".join(f"{m} {v} {unit}" for m, v in zip(machines, values, strict=True))
     word = rng.choice(("highest", "largest") if top else ("lowest", "smallest"))
     chosen = machines[values.index(best)]
-    question = wording(rng, side, "highest_reading", asks).format(n=name, l=listed, w=word)
+    question = wording(rng, side, "highest_reading", asks).format(
+        n=name, l=listed(machines, values, unit), w=word
+    )
     steps = [most_of(machines, values, unit, top=top)]
     return _named("highest reading", question, steps, chosen, machines)
 
@@ -237,9 +239,8 @@ def worst_machine(rng: Random, side: Side) -> Example:
     machines = _machines(rng, side)
     limit = rng.randint(50, 90)
     values = [limit + over for over in rng.sample(range(1, 30), 3)]
-    listed = ", ".join(f"{m} {v} C" for m, v in zip(machines, values, strict=True))
     worst = machines[values.index(max(values))]
-    question = f"The limit is {limit} C. {listed}. Which machine is furthest over the limit?"
+    question = f"The limit is {limit} C. {listed(machines, values, 'C')}. Which machine is furthest over the limit?"
     steps = [most_of(machines, values, "C", top=True)]
     return _named("worst machine", question, steps, worst, machines)
 
@@ -249,11 +250,15 @@ GENERATORS = [(table, 5), (over_limit, 7), (in_range, 5), (diagnosis, 7), (trend
 HELD_OUT_KINDS = [worst_machine]
 
 
+def listed(machines: list[str], values: list[int], unit: str) -> str:
+    """Return machines and their readings as a question has them."""
+    return ", ".join(f"{m} {v} {unit}" for m, v in zip(machines, values, strict=True))
+
+
 def most_of(machines: list[str], values: list[int], unit: str, *, top: bool) -> str:
     """Return how the machine with the highest or the lowest value is found."""
-    listed = ", ".join(f"{m} {v} {unit}" for m, v in zip(machines, values, strict=True))
     best = (max if top else min)(values)
-    return f"{listed}: {extreme(values, top=top)}, that is {machines[values.index(best)]}"
+    return f"{listed(machines, values, unit)}: {extreme(values, top=top)}, that is {machines[values.index(best)]}"
 
 
 def _machine(rng: Random, side: Side) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from random import Random
 
 from bench.dualmode.example import WORDS, Example, Side, of_side, words
-from bench.dualmode.machines import most_of
+from bench.dualmode.machines import listed, most_of
 
 
 def nearest_limit(rng: Random, side: Side) -> Example:
-    """Which machine is under or over a limit by itself, or has the least room; each with a number."""
+    """Which machine is the only one under or over a limit; each with a number."""
     machines = _machines(rng)
     limit = rng.randint(40, 120)
     under = rng.random() < 0.5
@@ -24,12 +24,11 @@ def nearest_limit(rng: Random, side: Side) -> Example:
     unit, what = rng.choice(
         (("C", "temperature"), ("bar", "pressure"), ("A", "current"), ("%", "load"))
     )
-    listed = _listed(machines, values, unit)
     asks = ["The limit is {x} {u}. {l}. Which machine is {w} the limit?",
             "Limit of the {t}: {x} {u}. {l}. Which machine is {w} it?",
             "{l}. The limit is {x} {u}. Name the machine that is {w}."]  # fmt: skip
     question = rng.choice(asks).format(
-        x=limit, u=unit, l=listed, t=what, w="below" if under else "over"
+        x=limit, u=unit, l=listed(machines, values, unit), t=what, w="below" if under else "over"
     )  # fmt: skip
     steps = [
         f"{m} {v} {'>' if v > limit else '<'} {limit}"
@@ -49,12 +48,11 @@ def numbered_most(rng: Random, side: Side) -> Example:
     values = rng.sample(range(10, 140), 3)
     top = rng.random() < 0.7
     unit = rng.choice(("C", "bar", "A", "kW", "dB"))
-    listed = _listed(machines, values, unit)
     asks = ["The normal value is {x} {u}. {l}. Which machine reads {w}?",
             "The shift began at {x}. {l}. Which machine is {w}?",
             "{l}. Which machine stands {w}?"]  # fmt: skip
     question = rng.choice(asks).format(
-        x=rng.randint(5, 90), u=unit, l=listed, w=rng.choice(("highest", "hottest", "strongest"))
+        x=rng.randint(5, 90), u=unit, l=listed(machines, values, unit), w=rng.choice(("highest", "hottest", "strongest"))
         if top else rng.choice(("lowest", "weakest")),
     )  # fmt: skip
     return _chosen(machines, values, unit, question, "numbered most", top=top)
@@ -67,12 +65,11 @@ def nearest_below(rng: Random, side: Side) -> Example:
     values = [limit - room for room in rng.sample(range(1, 40), 3)]
     near = rng.random() < 0.6
     unit = rng.choice(("C", "bar", "A", "kW", "dB"))
-    listed = _listed(machines, values, unit)
     asks = ["The limit is {x} {u}. {l}. Which machine {w}?",
             "{l}. At most {x} {u} are allowed. Which machine {w}?",
             "Allowed: {x} {u}. {l}. Name the machine that {w}."]  # fmt: skip
     question = rng.choice(asks).format(
-        x=limit, u=unit, l=listed, w=rng.choice(
+        x=limit, u=unit, l=listed(machines, values, unit), w=rng.choice(
             ("is nearest to the limit", "has the least room left", "comes closest to the limit")
             if near else ("is furthest below the limit", "has the most room left")
         ),
@@ -92,10 +89,6 @@ def _chosen(
 
 def _machines(rng: Random) -> list[str]:
     return [f"{kind} {rng.randint(1, 40)}" for kind in rng.sample(of_side(Side.TRAIN, WORDS), 3)]
-
-
-def _listed(machines: list[str], values: list[int], unit: str) -> str:
-    return ", ".join(f"{m} {v} {unit}" for m, v in zip(machines, values, strict=True))
 
 
 GENERATORS = [(nearest_limit, 4), (numbered_most, 4), (nearest_below, 4)]

@@ -2,6 +2,8 @@
 
     python -m bench.dualmode.prose MODEL_FOLDER [--seed 7] [--batches 3] >> bench/dualmode/prose.jsonl
 
+The file has the pieces of the seeds 7 and 8.
+
 A model's own text is the text on which it is to say what it said before, and needs no other
 source. Each piece begins with a word or two and goes on as the model will, drawn at a temperature
 at which it is still fluent.

@@ -33,9 +33,11 @@ FILLERS = {
 _MARKS = re.compile(r"(?<!\d)[.,;:!?¿¡。，、！？：；]+(?!\d)|(?<=\d)[.,;:!?。，、！？：；]+(?!\d)")
 
 
-def prompts() -> list[Example]:
-    """Return the prompts of the six languages."""
-    return [one for path in sorted(HELD.glob("prompts.??.txt")) for one in corpus.read_lines(path)]
+def prompts(source: str = "prompts") -> list[Example]:
+    """Return a source's prompts of the six languages."""
+    return [
+        one for path in sorted(HELD.glob(f"{source}.??.txt")) for one in corpus.read_lines(path)
+    ]
 
 
 def as_heard(asked: Example) -> Example:
@@ -66,12 +68,10 @@ def rows() -> Iterator[tuple[str, list[Example]]]:
     yield "pairs", list(corpus.read_lines(HELD / "pairs.en.txt"))
     yield "conversations", list(corpus.read_lines(HELD / "conversations.en.txt"))
     yield "conversations, later", list(corpus.read_lines(HELD / "later.en.txt"))
-    blind = [one for path in sorted(HELD.glob("blind.??.txt")) for one in corpus.read_lines(path)]
-    yield "blind", blind
-    yield "blind, hard cases", [one for one in blind if one.hard]
-    second = [one for path in sorted(HELD.glob("blind2.??.txt")) for one in corpus.read_lines(path)]
-    yield "blind, others", second
-    yield "blind, others, hard cases", [one for one in second if one.hard]
+    for name, source in (("blind", "blind"), ("blind, others", "blind2")):
+        blind = prompts(source)
+        yield name, blind
+        yield f"{name}, hard cases", [one for one in blind if one.hard]
     yield "other languages", list(corpus.read_lines(HELD / "prompts.others.txt"))
     yield "prompts as heard", [as_heard(one) for one in spoken]
 

@@ -24,8 +24,8 @@ UNIT = 100
 """Weights are kept in hundredths of log odds."""
 
 FAINTEST = 15
-"""Of these units; a smaller weight does not ship. That turns one decision in 300, as often for the
-better, and keeps the table of marks at a fifth; waiting for its memory is much of a decision."""
+"""Of these units; a smaller weight does not ship. Of ten of these units it would be half as many
+marks again, for one decision in 300; waiting for their table's memory is much of a decision."""
 
 MIN_EXAMPLES = 3
 MIN_FAMILIES = 2
