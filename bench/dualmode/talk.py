@@ -1,19 +1,25 @@
-"""General talk, so that the model doesn't forget it: questions here, replies in talk.jsonl.
+"""General talk, so that the model doesn't forget it: questions here, replies in two files.
 
-`python -m bench.dualmode.talk` lets the untouched SmolLM2 answer the questions and writes the file;
-a model that is trained on its own words in the new template keeps them.
+    python -m bench.dualmode.talk MODEL_FOLDER > bench/dualmode/more_talk.jsonl
+
+lets the untouched SmolLM2 answer; a model that is trained on its own words in the new template
+keeps them. `talk.jsonl` has the replies to the first questions, and stays as it is: its words are
+the names in tasks that are held out (`example.WORDS`).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
+from functools import cache
 from pathlib import Path
 from random import Random
 
 from bench.dualmode.example import Example, Side, pick
 
 REPLIES = Path(__file__).with_name("talk.jsonl")
+MORE_REPLIES = Path(__file__).with_name("more_talk.jsonl")
 
 NOUNS = """\
 rain,snow,gravity,photosynthesis,a volcano,an earthquake,the moon,the sun,a comet,a galaxy,oxygen,carbon,iron,gold,
@@ -49,12 +55,45 @@ Why do leaves fall?|Why do we dream?|How does a fridge work?|How does a bicycle 
 What is the opposite of hot?|What is the plural of mouse?|Give me a synonym for happy.|Use the word river in a sentence.|
 What is the past tense of go?|What rhymes with cat?|Spell the word necessary.|What is a noun?|What is a verb?\
 """.replace("\n", "").split("|")
+MORE_NOUNS = """\
+a lemon,an orange,a banana,a grape,a cherry,a strawberry,a carrot,a potato,a pepper,cabbage,spinach,a bean,a pea,
+corn,wheat,oats,flour,an egg,milk,yoghurt,cream,olive oil,vinegar,pepper and salt,cinnamon,vanilla,ginger,mustard,soup,
+a salad,a sandwich,pizza,a pancake,ice cream,a cookie,jam,wine,beer,juice,water,a cow,a pig,a sheep,a goat,a chicken,
+a duck,a goose,a rabbit,a mouse,a fox,a wolf,a bear,a deer,a lion,a tiger,a monkey,a giraffe,a zebra,a camel,a dolphin,
+a shark,a salmon,an octopus,a crab,a frog,a snake,a turtle,a crocodile,an ant,a butterfly,a mosquito,an eagle,a parrot,
+a swan,a dinosaur,bone,skin,muscle,a tooth,the eye,the ear,the stomach,a cold,an allergy,exercise,stretching,a walk,
+running,cycling,hiking,skiing,climbing,basketball,volleyball,golf,sailing,a marathon,the Olympic Games,a puzzle,
+a board game,a film,a comic,a newspaper,a magazine,radio,television,a song,an orchestra,a drum,a flute,jazz,opera,
+a sculpture,a museum,architecture,a cathedral,a castle,a pyramid,a lighthouse,a tunnel,a road,a map,a compass,a car,
+a bus,a tram,a lorry,a motorcycle,a boat,a submarine,a rocket,a satellite,an airport,a harbour,a passport,a hotel,a tent,
+a holiday,a birthday,a wedding,New Year,a gift,a letter,a postcard,a telephone,a smartphone,a camera,a printer,
+a keyboard,a website,an email,software,a spreadsheet,a chip,a laser,radar,a solar panel,a wind turbine,a dam,coal,oil,
+natural gas,nuclear power,hydrogen,copper,silver,aluminium,concrete,a brick,sand,clay,rubber,leather,wool,silk,a needle,
+a thread,a button,a zip,a shoe,a hat,a coat,a glove,an umbrella,glasses,a ring,a watch,a table,a bed,a shelf,a cupboard,
+a carpet,a curtain,a lamp,a stove,a fridge,a dishwasher,a washing machine,a vacuum cleaner,a broom,a bucket,a ladder,
+a saw,a drill,a nail,a rope,paint,glue,a fence,a gate,a roof,a chimney,a cellar,a well,a fountain,a park,a farm,a field,
+a tractor,a harvest,a seed,a root,a leaf,a flower,a sunflower,a tulip,an oak,a pine,a mushroom,moss,a swamp,a beach,
+a wave,the tide,a glacier,an avalanche,a storm,a hurricane,a drought,a flood,the seasons,spring,summer,autumn,winter,
+day and night,an eclipse,a star,Mars,Jupiter,a black hole,an atom,a molecule,a cell,DNA,evolution,bacteria,energy,force,
+friction,pressure,temperature,light,sound,a colour,zero,a fraction,a triangle,a circle,a graph,statistics,probability,
+logic,language,grammar,an alphabet,a dictionary,an encyclopedia,history,the Roman Empire,the Middle Ages,a king,a knight,
+a pirate,a president,a treaty,a flag,a currency,inflation,a company,an invoice,a factory,a market,a shop,a school,
+a university,a teacher,a doctor,a nurse,a firefighter,a farmer,a baker,a plumber,an electrician,an engineer,a scientist,
+friendship,family,trust,courage,patience,kindness,honesty,humour,a habit,a goal,a plan,teamwork,a meeting,feedback,
+Spain,Greece,Turkey,Norway,Sweden,Poland,Mexico,Argentina,Kenya,Morocco,South Korea,Vietnam,Iceland,Switzerland,London,
+New York,Paris,Rome,Tokyo,Berlin,the Sahara,the Amazon,the Alps,the Nile,the Pacific,Galileo,Beethoven,Picasso,
+Florence Nightingale,Amelia Earhart,Charles Dickens,Isaac Asimov,Nelson Mandela,Martin Luther King\
+""".replace("\n", "").split(",")
+"""What more is asked about, of whose replies `WORDS` knows nothing."""
+
 ASIDES = [
     "A simple question; I can answer at once.",
     "Nothing to work out here.",
     "This needs no steps.",
     "Just talk; a short answer.",
 ]
+
+AT_ONCE = 48
 
 PEOPLE = [
     "The council",
@@ -92,11 +131,17 @@ def questions() -> list[str]:
     return asked
 
 
+def more_questions() -> list[str]:
+    """Return those whose replies came later, in an order of their own."""
+    asked = [ask.format(n=noun) for noun in MORE_NOUNS for ask in ASKS]
+    Random(8).shuffle(asked)
+    return asked
+
+
 def talk(rng: Random, side: Side) -> Example:
-    rows = _rows()
-    row = rng.choice(
-        [row for index, row in enumerate(rows) if (index % 10 == 0) == (side is Side.HELD_OUT)]
-    )
+    held = side is Side.HELD_OUT
+    rows = [row for index, row in enumerate(replies(REPLIES)) if (index % 10 == 0) == held]
+    row = rng.choice(rows if held else rows + replies(MORE_REPLIES))
     return Example(category="talk", kind="talk", question=row["question"], answer=row["answer"],
                    thought=rng.choice(ASIDES), check="none")  # fmt: skip
 
@@ -129,44 +174,43 @@ def summary(rng: Random, side: Side) -> Example:
 GENERATORS = [(talk, 12), (summary, 3)]
 
 
-def _rows(found: list[dict[str, str]] = []) -> list[dict[str, str]]:  # noqa: B006 - read once
-    if not found:
-        found += map(json.loads, REPLIES.read_text("utf-8").splitlines())
-    return found
+@cache
+def replies(path: Path) -> list[dict[str, str]]:
+    """Return the questions and replies of a file."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def main() -> None:
-    """Let the original model answer, and write the file."""
+    """Let the untouched model answer."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path, help="Its folder.")
+    arguments = parser.parse_args()
     from worker.engine import blas
 
     blas.prepare()
     from mlx_lm import batch_generate
 
     from worker.engine import models
-    from worker.settings import load
 
-    loaded = models.load(models.ensure_embedded(load().data_dir))
+    loaded = models.load(arguments.model)
     system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face. Answer in one or two short sentences."
-    asked = questions()
-    with REPLIES.open("w", encoding="utf-8") as file:
-        for begin in range(0, len(asked), 32):
-            batch = asked[begin : begin + 32]
-            prompts = [
-                loaded.tokenizer.apply_chat_template(
-                    [{"role": "system", "content": system}, {"role": "user", "content": question}],
-                    add_generation_prompt=True,
-                )
-                for question in batch
-            ]
-            replies = batch_generate(loaded.model, loaded.tokenizer, prompts, max_tokens=72)
-            for question, text in zip(batch, replies.texts, strict=True):
-                sentences = re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(text.split()))
-                whole = [
-                    sentence for sentence in sentences[:2] if sentence.endswith((".", "!", "?"))
-                ]
-                if whole:
-                    file.write(json.dumps({"question": question, "answer": " ".join(whole)}) + "\n")
-            file.flush()
+    asked = more_questions()
+    for begin in range(0, len(asked), AT_ONCE):
+        batch = asked[begin : begin + AT_ONCE]
+        prompts = [
+            loaded.tokenizer.apply_chat_template(
+                [{"role": "system", "content": system}, {"role": "user", "content": question}],
+                add_generation_prompt=True,
+            )
+            for question in batch
+        ]
+        said = batch_generate(loaded.model, loaded.tokenizer, prompts, max_tokens=72)
+        for question, text in zip(batch, said.texts, strict=True):
+            sentences = re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(text.split()))
+            whole = [sentence for sentence in sentences[:2] if sentence.endswith((".", "!", "?"))]
+            if whole:
+                answer = " ".join(whole)
+                print(json.dumps({"question": question, "answer": answer}), flush=True)
 
 
 if __name__ == "__main__":
