@@ -1,8 +1,8 @@
-"""Trains a low-rank adapter and a few token rows on PyTorch's CPU build; resumes where it stopped.
+"""Trains a low-rank adapter and a few token rows with PyTorch; resumes where it stopped.
 
     python -m bench.dualmode.train DATA_FOLDER MODEL_FOLDER OUT [--tokens 3300000 | --minutes 80]
 
-The base weights stay frozen, in bfloat16 where the processor has matrix units and in float32
+The base weights stay frozen, in bfloat16 where the device has matrix units for it and in float32
 elsewhere; each linear layer gets a pair of factors of rank 32, each control token a row of its own.
 Prompts are masked. After every third step comes half a one for what the model must not forget: on
 plain English its distribution of the next token is held to the original's (the divergence of
@@ -53,7 +53,13 @@ SAVED_EVERY_STEPS, SAVED_EVERY_S = 50, 300.0
 LEARNED = "learned.npz"
 """What was learned, for `export`, which has no torch."""
 
-HALF = torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32  # noqa: SLF001
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+HALF = (
+    torch.bfloat16
+    if DEVICE.type == "cuda" or torch.cpu._is_amx_tile_supported()  # noqa: SLF001
+    else torch.float32
+)
 """Emulated, bfloat16 takes a hundred times as long; by vector instructions alone, twice as long."""
 
 GROUP_SIZE = 64
@@ -65,7 +71,7 @@ class Factored(nn.Module):
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
-        self.weight = weight.to(HALF)
+        _keep(self, weight=weight.to(HALF))
         self.a = nn.Parameter(torch.randn(RANK, weight.shape[1]) / math.sqrt(weight.shape[1]))
         self.b = nn.Parameter(torch.zeros(weight.shape[0], RANK))
         self.active = True
@@ -75,6 +81,12 @@ class Factored(nn.Module):
             return F.linear(x, self.weight)
         low = F.linear(F.linear(x, self.a.to(HALF)), self.b.to(HALF))
         return F.linear(x, self.weight) + SCALE * low
+
+
+def _keep(module: nn.Module, **tensors: Tensor) -> None:
+    """Give a module what it does not learn: it moves with it, and no checkpoint has it."""
+    for name, tensor in tensors.items():
+        module.register_buffer(name, tensor, persistent=False)
 
 
 class Block(nn.Module):
@@ -92,10 +104,13 @@ class Block(nn.Module):
         self.linear = nn.ModuleDict(
             {name.replace(".", "/"): Factored(weights[f"{prefix}.{name}.weight"]) for name in names}
         )
-        self.before = weights[f"{prefix}.input_layernorm.weight"].to(HALF)
-        self.between = weights[f"{prefix}.post_attention_layernorm.weight"].to(HALF)
+        _keep(
+            self,
+            before=weights[f"{prefix}.input_layernorm.weight"].to(HALF),
+            between=weights[f"{prefix}.post_attention_layernorm.weight"].to(HALF),
+        )
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         batch, length, width = x.shape
         linear = self.linear
         h = F.rms_norm(x, (width,), self.before, self.eps)
@@ -103,10 +118,7 @@ class Block(nn.Module):
         k = linear["self_attn/k_proj"](h).view(batch, length, self.kv_heads, -1).transpose(1, 2)
         v = linear["self_attn/v_proj"](h).view(batch, length, self.kv_heads, -1).transpose(1, 2)
         q, k = _rotated(q, cos, sin), _rotated(k, cos, sin)
-        groups = self.heads // self.kv_heads
-        k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
-        scores = (q @ k.transpose(-1, -2)) * (q.shape[-1] ** -0.5) + mask
-        attended = scores.float().softmax(-1).to(HALF) @ v
+        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
         x = x + linear["self_attn/o_proj"](attended.transpose(1, 2).reshape(batch, length, width))
         h = F.rms_norm(x, (width,), self.between, self.eps)
         gated = F.silu(linear["mlp/gate_proj"](h)) * linear["mlp/up_proj"](h)
@@ -121,25 +133,30 @@ class Model(nn.Module):
         config = json.loads((folder / "config.json").read_text())
         weights = load_file(folder / "model.safetensors")
         embedding = weights["model.embed_tokens.weight"]
-        self.ids = torch.tensor(sorted(control))
+        ids = torch.tensor(sorted(control))
         self.rows = nn.Parameter(
             torch.stack([embedding[control[number]].mean(0) for number in sorted(control)])
         )
-        self.embedding = embedding.to(HALF)
-        self.place = torch.full((embedding.shape[0],), -1)
-        self.place[self.ids] = torch.arange(len(self.ids))
+        place = torch.full((embedding.shape[0],), -1)
+        place[ids] = torch.arange(len(ids))
         self.blocks = nn.ModuleList(
             Block(weights, index, config) for index in range(config["num_hidden_layers"])
         )
         self.held = 0
-        self.norm, self.eps = weights["model.norm.weight"].to(HALF), config["rms_norm_eps"]
+        self.eps = config["rms_norm_eps"]
         half = config["hidden_size"] // config["num_attention_heads"] // 2
-        self.frequencies = config["rope_theta"] ** -(torch.arange(half) / half)
+        _keep(
+            self,
+            ids=ids,
+            place=place,
+            embedding=embedding.to(HALF),
+            norm=weights["model.norm.weight"].to(HALF),
+            frequencies=config["rope_theta"] ** -(torch.arange(half) / half),
+        )
 
-    def loss(self, tokens: Tensor, wanted: Tensor) -> Tensor:
-        """Return the mean cross entropy of the positions of `wanted` that are not -1."""
-        chosen = wanted >= 0
-        return F.cross_entropy(self._logits(tokens, chosen), wanted[chosen])
+    def loss(self, tokens: Tensor, chosen: Tensor, wanted: Tensor) -> Tensor:
+        """Return the mean cross entropy of what is wanted behind the chosen positions."""
+        return F.cross_entropy(self._logits(tokens, chosen), wanted)
 
     def drift(self, tokens: Tensor, chosen: Tensor) -> Tensor:
         """Return how far the chosen positions' distributions are from the original's, on the mean."""
@@ -157,12 +174,11 @@ class Model(nn.Module):
         if self.held:
             x = x.detach()  # Nothing below the first block that learns is asked for a gradient.
         length = tokens.shape[1]
-        angles = torch.arange(length)[:, None] * self.frequencies[None]
+        angles = torch.arange(length, device=tokens.device)[:, None] * self.frequencies[None]
         cos, sin = angles.cos().to(HALF), angles.sin().to(HALF)
-        mask = torch.full((length, length), -1e9, dtype=HALF).triu(1)
         for block in self.blocks:
-            x = block(x, cos, sin, mask)
-        h = F.rms_norm(x[chosen], (x.shape[-1],), self.norm, self.eps)
+            x = block(x, cos, sin)
+        h = F.rms_norm(x.flatten(0, 1)[chosen], (x.shape[-1],), self.norm, self.eps)
         logits = F.linear(h, self.embedding)
         return logits.index_copy(1, self.ids, F.linear(h, self.rows.to(HALF))).float()
 
@@ -184,14 +200,28 @@ def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def batches(
-    data: Any, seed: int, padded: tuple[int, ...], size: int
+    data: Any, seed: int, padded: tuple[int, ...], size: int, count: int
 ) -> list[tuple[int, list[int]]]:
-    """Return padded length and examples of each batch of `size` tokens, in the order of training."""
-    lengths = np.diff(data["starts"])
+    """Return padded length and examples of each batch of `size` tokens, in the order of training.
+
+    All examples come once before one comes again, each time in another order.
+    """
+    lengths = np.diff(data["starts"]).tolist()
     groups: dict[int, list[int]] = {length: [] for length in padded}
+    rng = Random(seed)
     order = list(range(len(lengths)))
-    Random(seed).shuffle(order)
-    found = []
+    found: list[tuple[int, list[int]]] = []
+    while len(found) < count:
+        rng.shuffle(order)
+        found += _grouped(order, lengths, groups, size)
+    return found[:count]
+
+
+def _grouped(
+    order: list[int], lengths: list[int], groups: dict[int, list[int]], size: int
+) -> list[tuple[int, list[int]]]:
+    """Return the batches that are full; what is left stays in the groups."""
+    found, padded = [], sorted(groups)
     for index in order:
         length = next((length for length in padded if lengths[index] <= length), None)
         if length is None:
@@ -203,28 +233,32 @@ def batches(
     return found
 
 
-def tensors(data: Any, length: int, chosen: list[int]) -> tuple[Tensor, Tensor]:
-    """Return tokens and wanted next tokens (-1: not learned), both `(examples, length)`."""
-    tokens = torch.zeros((len(chosen), length), dtype=torch.long)
-    wanted = torch.full((len(chosen), length), -1)
-    for row, index in enumerate(chosen):
+def tensors(data: Any, length: int, examples: list[int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return tokens, the positions behind which something is learned, and what it is.
+
+    Tokens are `(examples, length)`, positions count through all of them. They are found before
+    anything goes to the device, which would have to be waited for.
+    """
+    tokens = torch.zeros((len(examples), length), dtype=torch.long)
+    wanted = torch.full((len(examples), length), -1)
+    for row, index in enumerate(examples):
         begin, end = data["starts"][index], data["starts"][index + 1]
         ids = torch.from_numpy(data["tokens"][begin:end].astype(np.int64))
         tokens[row, : len(ids)] = ids
         learned = int(data["targets"][index])
         wanted[row, len(ids) - 1 - learned : len(ids) - 1] = ids[-learned:]
-    return tokens, wanted
+    chosen = (wanted.view(-1) >= 0).nonzero().view(-1)
+    return tokens.to(DEVICE), chosen.to(DEVICE), wanted.view(-1)[chosen].to(DEVICE)
 
 
 def prose(data: Any, step: int, size: int) -> tuple[Tensor, Tensor]:
-    """Return rows of prose as tokens, and which positions are compared."""
+    """Return rows of prose as tokens, and the positions that are compared."""
     rng = Random(step)
     rows = data["prose"]
     chosen = [rng.randrange(len(rows)) for _ in range(size // PROSE_SHARE // rows.shape[1])]
     tokens = torch.from_numpy(rows[chosen].astype(np.int64))
-    compared = torch.zeros(tokens.shape, dtype=torch.bool)
-    compared.view(-1)[rng.sample(range(tokens.numel()), tokens.numel() // PROSE_SHARE)] = True
-    return tokens, compared
+    compared = rng.sample(range(tokens.numel()), tokens.numel() // PROSE_SHARE)
+    return tokens.to(DEVICE), torch.tensor(sorted(compared)).to(DEVICE)
 
 
 def rate(step: int, done: float) -> float:
@@ -271,17 +305,17 @@ def main() -> None:
     if arguments.begin is not None:
         model.load_state_dict(earlier(arguments.begin), strict=False)
     model.hold(arguments.hold)
+    model.to(DEVICE)
     if not arguments.plain:
         for block in model.blocks:
             block.compile()
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.0, fused=True)
-    size = arguments.batch
-    order = batches(data, 2, FINE_LENGTHS if arguments.plain else LENGTHS, size)
-    steps = min(len(order), arguments.tokens // size)
+    size, steps = arguments.batch, arguments.tokens // arguments.batch
+    order = batches(data, 2, FINE_LENGTHS if arguments.plain else LENGTHS, size, steps)
     first, spent = _resume(arguments.out, model, optimizer)
-    print(f"at most {steps} steps of {size} tokens, from {first}", flush=True)
+    print(f"{steps} steps of {size} tokens, from {first}", flush=True)
     begun = saved = time.monotonic()
-    seen, total, drift = 0, 0.0, torch.zeros(())
+    seen, total, drift = 0, torch.zeros((), device=DEVICE), torch.zeros(())
     for step in range(first, steps):
         minutes = (spent + time.monotonic() - begun) / 60
         done = max(step / steps, minutes / arguments.minutes if arguments.minutes else 0.0)
@@ -292,25 +326,25 @@ def main() -> None:
         if step % PROSE_EVERY == 0:
             drift = model.drift(*prose(data, step, size))
             _learn(PROSE_WEIGHT * drift, model, optimizer)
-        tokens, wanted = tensors(data, *order[step])
-        loss = model.loss(tokens, wanted)
+        tokens, chosen, wanted = tensors(data, *order[step])
+        loss = model.loss(tokens, chosen, wanted)
         _learn(loss, model, optimizer)
         seen += tokens.numel()
-        total += loss.item()
+        total += loss.detach()
         if step % 10 == 9:
             speed = seen / (time.monotonic() - begun)
             print(
-                f"step {step + 1} done {done:.1%} loss {total / 10:.4f} drift {drift.item():.3f} "
+                f"step {step + 1} done {done:.1%} loss {total.item() / 10:.4f} drift {drift.item():.3f} "
                 f"{speed:.0f} tokens/s",
                 flush=True,
             )
-            total = 0.0
+            total.zero_()
         now = time.monotonic()
         if step % SAVED_EVERY_STEPS == SAVED_EVERY_STEPS - 1 or now - saved > SAVED_EVERY_S:
             _save(arguments.out, model, optimizer, step + 1, spent + now - begun)
             saved = now
     arguments.out.mkdir(parents=True, exist_ok=True)
-    learned = {name: value.detach().float().numpy() for name, value in model.named_parameters()}
+    learned = {name: value.detach().cpu().numpy() for name, value in model.named_parameters()}
     np.savez(arguments.out / LEARNED, **learned)
     print(f"learned from {seen} tokens")
 
@@ -361,7 +395,7 @@ def _resume(out: Path, model: Model, optimizer: torch.optim.Optimizer) -> tuple[
     path = out / "checkpoint.pt"
     if not path.is_file():
         return 0, 0.0
-    state = torch.load(path)
+    state = torch.load(path, map_location=DEVICE)
     model.load_state_dict(state["model"], strict=False)
     optimizer.load_state_dict(state["optimizer"])
     return int(state["step"]), float(state["spent"])
