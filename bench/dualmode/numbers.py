@@ -208,7 +208,7 @@ def larger_unit(rng: Random, side: Side) -> Example:
         "What is {n} {big} in {small}?",
     ]
     work = f"{n}*{factor}={n * factor}" if factor in (10, 100, 1000) else multiply(n, factor)
-    thought = f"1 {big[:-1]} = {factor} {small}. {work}"
+    thought = f"1 {_one(big)} = {factor} {small}. {work}"
     return number(
         "units",
         "larger unit",
@@ -230,7 +230,7 @@ def smaller_unit(rng: Random, side: Side) -> Example:
         "What is {t} {small} in {big}?",
     ]
     work = f"{total}/{factor}={n}" if factor in (10, 100, 1000) else divide(total, factor)
-    thought = f"1 {big[:-1]} = {factor} {small}. {work}"
+    thought = f"1 {_one(big)} = {factor} {small}. {work}"
     return number(
         "units",
         "smaller unit",
@@ -250,7 +250,7 @@ def mixed_unit(rng: Random, side: Side) -> Example:
         "{n} {big} and {r} {small}, in {small}?",
         "What is {n} {big} plus {r} {small} in {small}?",
     ]
-    thought = f"1 {big[:-1]} = {factor} {small}. {multiply(n, factor)}. {add(n * factor, rest)}"
+    thought = f"1 {_one(big)} = {factor} {small}. {multiply(n, factor)}. {add(n * factor, rest)}"
     return number(
         "units",
         "mixed unit",
@@ -479,3 +479,7 @@ GENERATORS = [
     (product_less, 3), (less_twice, 2), (ends_together, 2), (pair_difference, 2), (even, 2), (hours_back, 2),
 ]  # fmt: skip
 HELD_OUT_KINDS = [subtract_product, earlier, difference]
+
+
+def _one(units: str) -> str:
+    return "foot" if units == "feet" else units[:-1]
