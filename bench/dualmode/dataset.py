@@ -1,6 +1,6 @@
 """From examples to token ids: prompts as the daemon writes them, targets as Qwen3 would say them.
 
-    python -m bench.dualmode.dataset OUT [--examples N] [--seed 1]
+    python -m bench.dualmode.dataset OUT [--examples N] [--seed 1] [--prose FILE]
 
 Writes `OUT/control.json`, the control tokens and the pieces their rows begin with, and
 `OUT/train.npz`: `tokens`, all examples behind one another; `starts`, where each begins;
@@ -44,23 +44,23 @@ SHARES = ((numbers, 0.33), (machines, 0.14), (stories, 0.23), (homes, 0.20), (ta
 
 NEAR = {
     numbers: [
-        *near_numbers.GENERATORS, *more_numbers.GENERATORS, *more_times.GENERATORS, (numbers.product_less, 5), (numbers.less_twice, 5),
-        (numbers.division, 4), (numbers.hours_back, 4), (numbers.between, 2), (numbers.later, 6),
+        *near_numbers.GENERATORS, *more_numbers.GENERATORS, *more_times.GENERATORS,
+        (numbers.product_less, 5), (numbers.less_twice, 5), (numbers.division, 4), (numbers.hours_back, 4), (numbers.between, 2), (numbers.later, 6),
         (numbers.day_of_month, 4), (numbers.smaller_unit, 5), (numbers.ordering, 6),
         (numbers.who_has_most, 4), (numbers.ends_together, 5), (numbers.compared, 4),
         (numbers.subtraction, 2),
     ],
     machines: [
-        *near_machines.GENERATORS, *more_machines.GENERATORS, (machines.in_range, 9), (machines.diagnosis, 4),
-        (machines.highest_reading, 8), (machines.table, 3),
+        *near_machines.GENERATORS, *more_machines.GENERATORS, (machines.in_range, 9),
+        (machines.diagnosis, 4), (machines.highest_reading, 8), (machines.table, 3),
     ],
     stories: [
-        *near_stories.GENERATORS, *more_stories.GENERATORS, (stories.packs, 2), (stories.gain_and_loss, 2), (stories.energy, 2),
-        (stories.divisible, 5), (stories.cost, 4), (stories.tallest, 2),
+        *near_stories.GENERATORS, *more_stories.GENERATORS, (stories.packs, 2),
+        (stories.gain_and_loss, 2), (stories.energy, 2), (stories.divisible, 5), (stories.cost, 4), (stories.tallest, 2),
     ],
     homes: [
-        *more_homes.GENERATORS, (homes.condition, 16), (homes.everywhere, 8), (homes.flat, 10),
-        (homes.missing, 4),
+        *more_homes.GENERATORS, (homes.condition, 8), (homes.everywhere, 8), (homes.flat, 30),
+        (homes.missing, 16),
     ],
 }  # fmt: skip
 """What is learned beside a module's own kinds, and those of them that want more."""
@@ -126,10 +126,16 @@ class Encoder:
             found[number] = self._writer.literal(name.replace("<", "< ").replace(">", " >"))
         return found
 
-    def prose(self) -> np.ndarray:
-        """Return plain English as token ids, of shape (rows, PROSE_TOKENS)."""
-        own = [json.loads(line)["answer"] for line in talk.REPLIES.open(encoding="utf-8")]
-        tokens = self._writer.literal("\n\n".join([*own, *prose.pieces()]))
+    def prose(self, more: Path | None = None) -> np.ndarray:
+        """Return plain English as token ids, of shape (rows, PROSE_TOKENS).
+
+        Args:
+            more: Pieces beside those that are in the repository, as `prose.py` writes them.
+
+        """
+        own = [row["answer"] for row in talk.replies(talk.REPLIES)]
+        pieces = [*prose.pieces(), *(prose.pieces(more) if more else [])]
+        tokens = self._writer.literal("\n\n".join([*own, *pieces]))
         rows = len(tokens) // PROSE_TOKENS
         return np.array(tokens[: rows * PROSE_TOKENS], np.uint16).reshape(rows, PROSE_TOKENS)
 
@@ -199,6 +205,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=26_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--home", type=float, default=1.0, help="Homes, times their share.")
+    parser.add_argument("--prose", type=Path, help="More pieces that `prose.py` has written.")
     parser.add_argument("--thoughts", type=float, default=THOUGHT_SHARE_ELSE)
     arguments = parser.parse_args()
     encode = Encoder(tokenizer_folder(arguments.out / "tokenizer"), arguments.thoughts)
@@ -216,7 +223,7 @@ def main() -> None:
         tokens=np.array(tokens, np.uint16),
         starts=np.array(starts, np.uint32),
         targets=np.array(targets, np.uint16),
-        prose=encode.prose(),
+        prose=encode.prose(arguments.prose),
     )
     lengths = [end - begin for begin, end in pairwise(starts)]
     print(f"{arguments.examples} examples, {len(tokens)} tokens, {sum(targets)} to be learned,")

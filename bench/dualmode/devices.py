@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from bench.dualmode.example import WORDS, Side, of_side, pick
 from bench.dualmode.house import CLASSES, LIGHTS, PEOPLE, ROOMS, SIMPLE
+from bench.dualmode.stories import NAMES
+from bench.dualmode.vocabulary import words
 
-INVENTED_SHARE = 0.35
+INVENTED_SHARE = 0.45
 """How often a device to learn from is of a kind that is made up, so that kinds are copied too."""
 
 
@@ -52,9 +54,12 @@ def room(rng: Random, side: Side) -> str:
     if style < 0.45:
         return pick(rng, side, ROOMS)
     if style < 0.75:
-        return rng.choice(("{}", "{} room", "{} hall", "{} corner")).format(pick(rng, side, WORDS))
+        shapes = ("{}", "{} room", "{} hall", "{} corner")
+        if side is Side.TRAIN and rng.random() < 0.3:
+            shapes = ("{} wing", "{} house", "old {}", "upper {}", f"{{}} {_word(rng, side)} room")
+        return rng.choice(shapes).format(_word(rng, side))
     if style < 0.85:
-        return f"{pick(rng, side, PEOPLE)}'s room"
+        return f"{_person(rng, side)}'s room"
     return f"{rng.choice(('room', 'zone', 'hall', 'floor', 'unit', 'suite'))} {rng.randint(1, 99)}"
 
 
@@ -62,7 +67,7 @@ def light(rng: Random, side: Side, place: str) -> Device:
     """Return a light."""
     if _invents(rng, side):
         sort = rng.choice(("light", "lamp", "lights", "lamps", "spot", "strip", "bulb"))
-        return Device(place, f"{pick(rng, side, WORDS)} {sort}", "light")
+        return Device(place, f"{_word(rng, side)} {sort}", "light")
     return Device(place, pick(rng, side, LIGHTS), "light")
 
 
@@ -71,7 +76,7 @@ def simple(rng: Random, side: Side, place: str) -> Device:
     kind = rng.choice(of_side(side, SIMPLE))
     group = CLASSES[kind]
     if _invents(rng, side):
-        word = pick(rng, side, WORDS)
+        word = _word(rng, side)
         # What can only be switched may be called anything.
         kind = word if group == "switch" and rng.random() < 0.5 else f"{word} {kind.split()[-1]}"
     return Device(place, kind, group)
@@ -82,6 +87,16 @@ def alike(device: Device, other: Device) -> bool:
     same_room = device.room == other.room or device.room in other.name or other.room in device.name
     same_group = device.group == other.group and device.group != "switch"
     return same_room and (same_group or device.kind in other.kind or other.kind in device.kind)
+
+
+def _word(rng: Random, side: Side) -> str:
+    return rng.choice(words()) if side is Side.TRAIN else pick(rng, side, WORDS)
+
+
+def _person(rng: Random, side: Side) -> str:
+    if side is Side.HELD_OUT:
+        return pick(rng, side, PEOPLE)
+    return rng.choice(sorted(set(of_side(side, NAMES)) - set(of_side(Side.HELD_OUT, PEOPLE))))
 
 
 def _invents(rng: Random, side: Side) -> bool:

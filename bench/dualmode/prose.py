@@ -1,8 +1,8 @@
 """Plain English by which a model is kept as it was: written by the untouched SmolLM2 itself.
 
-    python -m bench.dualmode.prose MODEL_FOLDER [--seed 7] [--batches 3] >> bench/dualmode/prose.jsonl
+    python -m bench.dualmode.prose MODEL_FOLDER [--seed 7] [--batches 3] > FILE
 
-The file has the pieces of the seeds 7 and 8.
+`prose.jsonl` has the pieces of the seeds 7 and 8; the recipe writes as many again and more.
 
 A model's own text is the text on which it is to say what it said before, and needs no other
 source. Each piece begins with a word or two and goes on as the model will, drawn at a temperature
@@ -31,9 +31,9 @@ PIECES, LENGTH = 48, 200
 TEMPERATURE, TOP_P = 0.8, 0.95
 
 
-def pieces() -> list[str]:
+def pieces(path: Path = WRITTEN) -> list[str]:
     """Return what has been written."""
-    return [json.loads(line) for line in WRITTEN.open(encoding="utf-8")]
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def opening(rng: Random) -> str:

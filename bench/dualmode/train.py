@@ -29,14 +29,12 @@ from torch import Tensor, nn
 
 RANK = 32
 SCALE = 2.0
-BATCH_TOKENS = 2048
 LENGTHS = (48, 64, 96, 128, 192, 256, 384)
 """What examples are padded to: few, since a compiled block is compiled for each."""
 
 FINE_LENGTHS = tuple(range(32, 385, 16))
 """The same where nothing is compiled, so that less is padding."""
 
-PEAK_RATE = 1e-3
 WARM_UP_STEPS = 20
 DECAY_FROM = 0.6
 """The learning rate falls linearly to nothing over what is left from here."""
@@ -61,6 +59,9 @@ HALF = (
     else torch.float32
 )
 """Emulated, bfloat16 takes a hundred times as long; by vector instructions alone, twice as long."""
+
+BATCH_TOKENS, PEAK_RATE = (24_576, 2e-3) if DEVICE.type == "cuda" else (2048, 1e-3)
+"""A GPU is busy from some twenty thousand tokens on; more tokens a step bear a higher rate."""
 
 GROUP_SIZE = 64
 """How many 8-bit numbers of an adapter file share a scale."""
@@ -306,12 +307,13 @@ def main() -> None:
         model.load_state_dict(earlier(arguments.begin), strict=False)
     model.hold(arguments.hold)
     model.to(DEVICE)
-    if not arguments.plain:
+    plain = arguments.plain or DEVICE.type == "cuda"
+    if not plain:
         for block in model.blocks:
             block.compile()
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.0, fused=True)
     size, steps = arguments.batch, arguments.tokens // arguments.batch
-    order = batches(data, 2, FINE_LENGTHS if arguments.plain else LENGTHS, size, steps)
+    order = batches(data, 2, FINE_LENGTHS if plain else LENGTHS, size, steps)
     first, spent = _resume(arguments.out, model, optimizer)
     print(f"{steps} steps of {size} tokens, from {first}", flush=True)
     begun = saved = time.monotonic()
@@ -362,7 +364,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=PEAK_RATE, help="The highest learning rate.")
     parser.add_argument("--batch", type=int, default=BATCH_TOKENS, help="Tokens a step.")
     parser.add_argument("--hold", type=int, default=0, help="Leave so many first blocks alone.")
-    parser.add_argument("--plain", action="store_true", help="Do not compile.")
+    parser.add_argument("--plain", action="store_true", help="Do not compile; nor does a GPU.")
     return parser.parse_args()
 
 

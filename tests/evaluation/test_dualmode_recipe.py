@@ -1,5 +1,6 @@
 """The embedded model's recipe: its examples are right, its sides apart, its tasks what ships."""
 
+import json
 import re
 from random import Random
 
@@ -25,9 +26,10 @@ from bench.dualmode import (
     recipe,
     stories,
     times,
+    vocabulary,
     wordings,
 )
-from bench.dualmode.example import Side, belongs, drawn, of_side
+from bench.dualmode.example import WORDS, Side, belongs, drawn, of_side
 from bench.dualmode.tasks import held_out, learned, task_of
 from worker.evaluation.tasks import SHIPPED, is_right
 
@@ -91,6 +93,22 @@ def test_no_wording_of_the_longer_lists_is_held_out(monkeypatch):
             plain(text) for text in wordings.MORE[kind]
         }
         assert not learned_too - {""}, kind
+
+
+def test_the_words_that_things_to_learn_from_are_named_with_are_many_and_none_is_held_out():
+    words = set(vocabulary.words())
+    assert len(words) > 10_000
+    assert not words & set(of_side(Side.HELD_OUT, WORDS))
+    assert not words & {
+        word for room in of_side(Side.HELD_OUT, house.ROOMS) for word in room.split()
+    }
+
+
+def test_prose_that_was_written_later_is_held_to_as_well(tmp_path):
+    encode = dataset.Encoder(dataset.tokenizer_folder(tmp_path))
+    more = tmp_path / "prose.jsonl"
+    more.write_text(json.dumps("The river rose all night. " * 100) + "\n", encoding="utf-8")
+    assert len(encode.prose(more)) > len(encode.prose())
 
 
 def test_the_same_seed_writes_the_same_examples(tmp_path):

