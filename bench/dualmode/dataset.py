@@ -59,8 +59,8 @@ NEAR = {
         (stories.gain_and_loss, 2), (stories.energy, 2), (stories.divisible, 5), (stories.cost, 4), (stories.tallest, 2),
     ],
     homes: [
-        *more_homes.GENERATORS, (homes.condition, 8), (homes.everywhere, 8), (homes.flat, 30),
-        (homes.missing, 16),
+        *more_homes.GENERATORS, (homes.condition, 12), (homes.everywhere, 8), (homes.flat, 16),
+        (homes.missing, 8),
     ],
 }  # fmt: skip
 """What is learned beside a module's own kinds, and those of them that want more."""
