@@ -61,7 +61,7 @@ HALF = (
 """Emulated, bfloat16 takes a hundred times as long; by vector instructions alone, twice as long."""
 
 BATCH_TOKENS, PEAK_RATE = (24_576, 2e-3) if DEVICE.type == "cuda" else (2048, 1e-3)
-"""A GPU is busy from some twenty thousand tokens on; more tokens a step bear a higher rate."""
+"""With fewer tokens a step a GPU waits to be told what to do; more bear a higher rate."""
 
 GROUP_SIZE = 64
 """How many 8-bit numbers of an adapter file share a scale."""
