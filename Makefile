@@ -56,7 +56,7 @@ train: $(ready) ## Rebuild the router's trained file and its report, bit for bit
 	$(python) -m pip install --quiet --disable-pip-version-check --group train
 	$(python) -m bench.router.train
 
-finetune: $(ready) ## Train the embedded model's adapter anew and write its card; two hours with a GPU, a night without
+finetune: $(ready) ## Train the embedded model's adapter anew and write its card; hours, and a night without a GPU
 	$(python) -m pip install --quiet --disable-pip-version-check --group finetune
 	$(python) -m bench.dualmode.recipe
 

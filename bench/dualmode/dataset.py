@@ -45,7 +45,8 @@ SHARES = ((numbers, 0.33), (machines, 0.14), (stories, 0.23), (homes, 0.20), (ta
 NEAR = {
     numbers: [
         *near_numbers.GENERATORS, *more_numbers.GENERATORS, *more_times.GENERATORS,
-        (numbers.product_less, 5), (numbers.less_twice, 5), (numbers.division, 4), (numbers.hours_back, 4), (numbers.between, 2), (numbers.later, 6),
+        (numbers.product_less, 5), (numbers.less_twice, 5), (numbers.division, 4),
+        (numbers.hours_back, 4), (numbers.between, 2), (numbers.later, 6),
         (numbers.day_of_month, 4), (numbers.smaller_unit, 5), (numbers.ordering, 6),
         (numbers.who_has_most, 4), (numbers.ends_together, 5), (numbers.compared, 4),
         (numbers.subtraction, 2),
@@ -56,7 +57,8 @@ NEAR = {
     ],
     stories: [
         *near_stories.GENERATORS, *more_stories.GENERATORS, (stories.packs, 2),
-        (stories.gain_and_loss, 2), (stories.energy, 2), (stories.divisible, 5), (stories.cost, 4), (stories.tallest, 2),
+        (stories.gain_and_loss, 2), (stories.energy, 2), (stories.divisible, 5),
+        (stories.cost, 4), (stories.tallest, 2),
     ],
     homes: [
         *more_homes.GENERATORS, (homes.condition, 12), (homes.everywhere, 8), (homes.flat, 16),

@@ -13,6 +13,9 @@ from bench.dualmode.vocabulary import words
 INVENTED_SHARE = 0.45
 """How often a device to learn from is of a kind that is made up, so that kinds are copied too."""
 
+NAMED = sorted(set(of_side(Side.TRAIN, NAMES)) - set(of_side(Side.HELD_OUT, PEOPLE)))
+"""Whose rooms are learned from."""
+
 
 class Device(NamedTuple):
     """A device: the room it is in, its kind, and what kinds have in common: `light`, `cover`."""
@@ -96,7 +99,7 @@ def _word(rng: Random, side: Side) -> str:
 def _person(rng: Random, side: Side) -> str:
     if side is Side.HELD_OUT:
         return pick(rng, side, PEOPLE)
-    return rng.choice(sorted(set(of_side(side, NAMES)) - set(of_side(Side.HELD_OUT, PEOPLE))))
+    return rng.choice(NAMED)
 
 
 def _invents(rng: Random, side: Side) -> bool:

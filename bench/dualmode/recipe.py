@@ -3,9 +3,10 @@
     python -m bench.dualmode.recipe [--folder build/dualmode]
 
 Needs the packages of the `finetune` group, and up to 14 GB of memory. Where PyTorch finds a GPU (its
-CUDA build in place of the CPU's) the training takes ten minutes for sixty million tokens, and all
-else two hours; without one it is ten million tokens, and a night on two cores or, where they have
-matrix units, some two hours more. A training that was stopped goes on where it was.
+CUDA build in place of the CPU's) the training took ten minutes for sixty million tokens; writing
+the prose and evaluating take longer, on the processor. Without one it is ten million tokens, and a
+night on two cores, or two hours where they have matrix units. A training that was stopped goes on
+where it was.
 """
 
 from __future__ import annotations

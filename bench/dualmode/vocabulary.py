@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import mlx.core as mx
@@ -32,10 +33,8 @@ def words() -> list[str]:
     loaded: Any = mx.load(str(gguf.find_file()), return_metadata=True)
     pattern = re.compile(f"{_BLANK}([a-z]{{4,10}})")
     found = map(pattern.fullmatch, loaded[1]["tokenizer.ggml.tokens"])
-    named = [name for names in (WORDS, ROOMS, LIGHTS, SIMPLE, PEOPLE) for name in _held_out(names)]
+    named = chain.from_iterable(
+        of_side(Side.HELD_OUT, names) for names in (WORDS, ROOMS, LIGHTS, SIMPLE, PEOPLE)
+    )
     held_out = {word.lower() for name in named for word in name.split()}
     return sorted({match[1] for match in found if match} - held_out)
-
-
-def _held_out(names: list[str]) -> list[str]:
-    return of_side(Side.HELD_OUT, names)

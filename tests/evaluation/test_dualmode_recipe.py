@@ -66,7 +66,7 @@ def test_a_wording_that_is_held_out_is_never_learned():
         asked = (example.question for example in drawn_from(numbers, side, kinds))
         return {re.sub(r"#(, #)+", "#", re.sub(r"\d+", "#", question)) for question in asked}
 
-    learned = wordings(Side.TRAIN) | wordings(Side.TRAIN, near_numbers.GENERATORS)
+    learned = wordings(Side.TRAIN) | wordings(Side.TRAIN, dataset.NEAR[numbers])
     assert not learned & wordings(Side.HELD_OUT)
 
 
