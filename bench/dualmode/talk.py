@@ -3,8 +3,9 @@
     python -m bench.dualmode.talk MODEL_FOLDER > bench/dualmode/more_talk.jsonl
 
 lets the untouched SmolLM2 answer; a model that is trained on its own words in the new template
-keeps them. `talk.jsonl` has the replies to the first questions, and stays as it is: its words are
-the names in tasks that are held out (`example.WORDS`).
+keeps them. The file has the replies to the first 1,151 of the questions. `talk.jsonl` has those to
+earlier ones, and stays as it is: its words are the names in tasks that are held out
+(`example.WORDS`).
 """
 
 from __future__ import annotations
@@ -39,22 +40,6 @@ ASKS = [
     "What is {n}?", "Tell me something about {n}.", "Why is {n} important?", "Explain {n} to a child.",
     "Give me a fun fact about {n}.", "Write one sentence about {n}.", "Describe {n} in a few words.", "What do people use {n} for?",
 ]  # fmt: skip
-CHAT = """\
-Hello!|Hi, how are you?|Good morning.|Good evening!|Thank you very much.|Thanks, that was helpful.|What's your name?|
-Who made you?|Can you help me?|I am bored.|I had a bad day.|I am happy today!|Tell me a joke.|Tell me a short story.|
-Good night.|See you tomorrow.|What can you do?|Do you like music?|Do you sleep?|What is your favourite colour?|
-I am tired.|I am hungry, what could I eat?|What should I cook tonight?|Give me a tip for better sleep.|
-How do I make tea?|How do I boil an egg?|How do I clean a window?|Suggest a gift for my mother.|Name three animals.|
-Name three colours.|Name two planets.|What is the capital of France?|What is the capital of Japan?|
-What is the capital of Italy?|What is the capital of Spain?|What is the capital of Germany?|What colour is the sky?|
-How many legs does a spider have?|How many days has a week?|Which animal says meow?|What do cows drink?|
-Write a haiku about autumn.|Write a short poem about the sea.|Write a birthday wish for a friend.|
-Write a polite reply to an invitation.|Say sorry to a customer for a late parcel.|How do I stay focused?|
-Give me a quote about courage.|What is a good hobby?|Recommend a way to relax.|How do plants grow?|Why is the sky blue?|
-Why do leaves fall?|Why do we dream?|How does a fridge work?|How does a bicycle stay upright?|Is water wet?|
-What is the opposite of hot?|What is the plural of mouse?|Give me a synonym for happy.|Use the word river in a sentence.|
-What is the past tense of go?|What rhymes with cat?|Spell the word necessary.|What is a noun?|What is a verb?\
-""".replace("\n", "").split("|")
 MORE_NOUNS = """\
 a lemon,an orange,a banana,a grape,a cherry,a strawberry,a carrot,a potato,a pepper,cabbage,spinach,a bean,a pea,
 corn,wheat,oats,flour,an egg,milk,yoghurt,cream,olive oil,vinegar,pepper and salt,cinnamon,vanilla,ginger,mustard,soup,
@@ -125,14 +110,7 @@ DETAILS = ["Many visitors came to see it.", "The work took longer than planned."
 
 
 def questions() -> list[str]:
-    """Return all questions, in an order of their own."""
-    asked = [ask.format(n=noun) for noun in NOUNS for ask in ASKS] + CHAT
-    Random(7).shuffle(asked)
-    return asked
-
-
-def more_questions() -> list[str]:
-    """Return those whose replies came later, in an order of their own."""
+    """Return those whose replies came later, in the order in which they are asked."""
     asked = [ask.format(n=noun) for noun in MORE_NOUNS for ask in ASKS]
     Random(8).shuffle(asked)
     return asked
@@ -194,7 +172,7 @@ def main() -> None:
 
     loaded = models.load(arguments.model)
     system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face. Answer in one or two short sentences."
-    asked = more_questions()
+    asked = questions()
     for begin in range(0, len(asked), AT_ONCE):
         batch = asked[begin : begin + AT_ONCE]
         prompts = [
