@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from bench.dualmode import (
+    at_sight,
     homes,
     machines,
     more_homes,
@@ -61,8 +62,8 @@ NEAR = {
         (stories.cost, 4), (stories.tallest, 2),
     ],
     homes: [
-        *more_homes.GENERATORS, (homes.condition, 12), (homes.everywhere, 8), (homes.flat, 16),
-        (homes.missing, 8),
+        *more_homes.GENERATORS, *at_sight.GENERATORS, (homes.condition, 24), (homes.command, 14),
+        (homes.everywhere, 8), (homes.flat, 16), (homes.missing, 16),
     ],
 }  # fmt: skip
 """What is learned beside a module's own kinds, and those of them that want more."""

