@@ -242,11 +242,14 @@ def _grouped(
     return found
 
 
-def tensors(data: Any, length: int, examples: list[int]) -> tuple[Tensor, Tensor, Tensor]:
+def tensors(
+    data: Any, length: int, examples: list[int], *, filled: bool = False
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return tokens, the positions behind which something is learned, and what it is.
 
-    Tokens are `(examples, length)`, positions count through all of them; behind the last of these
-    nothing is wanted (-100), until there are half as many of them as tokens, or as many.
+    Tokens are `(examples, length)`, positions count through all of them. `filled` makes two sizes of
+    what is learned: half as many positions as tokens, or as many; behind those added nothing is
+    wanted (-100).
     """
     tokens = torch.zeros((len(examples), length), dtype=torch.long)
     wanted = torch.full((len(examples), length), -100)
@@ -257,10 +260,12 @@ def tensors(data: Any, length: int, examples: list[int]) -> tuple[Tensor, Tensor
         learned = int(data["targets"][index])
         wanted[row, len(ids) - 1 - learned : len(ids) - 1] = ids[-learned:]
     chosen = (wanted.view(-1) >= 0).nonzero().view(-1)
-    half = tokens.numel() // 2
-    padded = F.pad(chosen, (0, (half if len(chosen) <= half else tokens.numel()) - len(chosen)))
-    named = F.pad(wanted.view(-1)[chosen], (0, len(padded) - len(chosen)), value=-100)
-    return tokens, padded, named
+    named = wanted.view(-1)[chosen]
+    if filled:
+        half = tokens.numel() // 2
+        more = (half if len(chosen) <= half else tokens.numel()) - len(chosen)
+        chosen, named = F.pad(chosen, (0, more)), F.pad(named, (0, more), value=-100)
+    return tokens, chosen, named
 
 
 def prose(data: Any, step: int, size: int) -> tuple[Tensor, Tensor]:
@@ -410,7 +415,7 @@ def main() -> None:
             group["lr"].fill_(arguments.rate * rate(step, done))
         if step % PROSE_EVERY == 0:
             learner.stay(*prose(data, step, size))
-        tokens, chosen, wanted = tensors(data, *order[step])
+        tokens, chosen, wanted = tensors(data, *order[step], filled=recorded)
         learner.learn(tokens, chosen, wanted)
         seen += tokens.numel()
         if step % 10 == 9:
