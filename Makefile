@@ -8,7 +8,7 @@ ready := .venv/.ready
 .PHONY: help setup demo run test check bench torture soak fuzz train finetune audit sbom lock clean
 
 help: ## Say what there is
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s%s\n", $$1, $$2 }'
 
 setup: $(ready) ## Install everything, once; PYTHON=/path/to/python3 chooses the Python
 
@@ -56,9 +56,9 @@ train: $(ready) ## Rebuild the router's trained file and its report, bit for bit
 	$(python) -m pip install --quiet --disable-pip-version-check --group train
 	$(python) -m bench.router.train
 
-finetune: $(ready) ## Train the embedded model's adapter anew and write its card; hours, and a night without a GPU
+finetune: $(ready) ## Train the embedded model's adapter anew, write its card; a night without a GPU, ARGS=--card measures only
 	$(python) -m pip install --quiet --disable-pip-version-check --group finetune
-	$(python) -m bench.dualmode.recipe
+	$(python) -m bench.dualmode.recipe $(ARGS)
 
 audit: $(ready) ## Ask the advisory database about every locked package
 	$(python) -m pip install --quiet --disable-pip-version-check --group audit

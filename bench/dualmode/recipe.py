@@ -1,6 +1,6 @@
 """Makes the embedded model's adapter and its card, from nothing: data, training, figures.
 
-    python -m bench.dualmode.recipe [--folder build/dualmode]
+    python -m bench.dualmode.recipe [--folder build/dualmode] [--tokens 100000000] [--card]
 
 Needs the packages of the `finetune` group, and up to 14 GB of memory. Where PyTorch finds a GPU (its
 CUDA build in place of the CPU's) the training took eleven minutes for a hundred million tokens;
@@ -34,6 +34,9 @@ def main() -> None:
     """Build, train, export, convert, evaluate, write the card."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "dualmode")
+    parser.add_argument(
+        "--tokens", type=int, help="How many to train on; by what there is to do it."
+    )
     parser.add_argument("--card", action="store_true", help="Only measure and write the card.")
     arguments = parser.parse_args()
     folder: Path = arguments.folder
@@ -42,12 +45,13 @@ def main() -> None:
     if not arguments.card:
         import torch
 
-        tokens = TOKENS if torch.cuda.is_available() else TOKENS_WITHOUT_GPU
+        usual = TOKENS if torch.cuda.is_available() else TOKENS_WITHOUT_GPU
+        tokens = arguments.tokens or usual
         data, run, prose = folder / "data", folder / "run", folder / "prose.jsonl"
         prose.write_text(
             _output(
                 "-m", "bench.dualmode.prose", plain, "--seed", PROSE_SEED,
-                "--batches", PROSE_BATCHES * tokens // TOKENS,
+                "--batches", max(1, PROSE_BATCHES * tokens // TOKENS),
             ),
             encoding="utf-8",
         )  # fmt: skip

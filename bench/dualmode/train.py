@@ -279,7 +279,7 @@ def prose(data: Any, step: int, size: int) -> tuple[Tensor, Tensor]:
 
 
 class Learner:
-    """Takes steps, of what is to be learned and of what is to stay; sums up the one's losses."""
+    """Takes steps of two sorts: towards what is to be learned, and back to what is to stay."""
 
     def __init__(
         self, model: Model, optimizer: torch.optim.Optimizer, *, recorded: bool = False
