@@ -11,6 +11,7 @@ from llguidance import LLMatcher, LLTokenizer
 
 from bench.dualmode import (
     at_sight,
+    comparing,
     dataset,
     homes,
     house,
@@ -107,7 +108,7 @@ def test_no_wording_of_the_longer_lists_is_held_out(monkeypatch):
         asked[kind] = of_side(Side.HELD_OUT, asks)
         return wordings.wording(rng, side, kind, asks)
 
-    for module in (numbers, times, stories, machines, homes):
+    for module in (numbers, comparing, times, stories, machines, homes):
         monkeypatch.setattr(module, "wording", noted)
     for module in MODULES:
         drawn_from(module, Side.TRAIN, count=4 * DRAWS)  # so that each kind of command comes
