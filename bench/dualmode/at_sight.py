@@ -56,7 +56,7 @@ def verdicts(rng: Random, side: Side) -> Example:
     parts = [_clause(rng, rng.choice(readings)) for _ in range(rng.choice((1, 4, 5, 6, 7)))]
     held = [holds for _, holds, _ in parts]
     told, written = rng.choice(ANSWERS)
-    numbered = told[:2] in {"Nu", "Na"} or rng.random() < 0.3
+    numbered = "number" in told.lower() or rng.random() < 0.3
     clauses = [f"{i}. {clause}" if numbered else clause for i, (clause, _, _) in enumerate(parts, 1)]  # fmt: skip
     text = _one(rng, ASKS) + rng.choice((" ", "\n")) + rng.choice(("; ", "\n", ", ")).join(clauses)
     items = [reading.item for reading in readings]
@@ -86,6 +86,7 @@ def conditionals(rng: Random, side: Side) -> Example:
 
 
 def _readings(rng: Random, count: int) -> list[Reading]:
+    """Return what the state tells: mostly of the weather, as commands are mostly put under."""
     weather = rng.sample(WEATHER, min(count, rng.choice((1, 1, count))))
     subjects = weather + rng.sample(SUBJECTS, count - len(weather))
     if rng.random() < 0.25:
@@ -95,11 +96,15 @@ def _readings(rng: Random, count: int) -> list[Reading]:
 
 
 def _clause(rng: Random, reading: Reading, shape: str = "") -> tuple[str, bool, str]:
-    """Return a condition on a reading, whether it holds, and how that is seen."""
+    """Return a condition on a reading, whether it holds, and how that is seen.
+
+    A `shape` is how a command is put under it; without one the condition stands alone.
+    """
     _, _, spoken, said_unit, low, high, own = reading.subject
     gap = rng.randint(1, max(4, (high - low) // rng.choice((2, 2, 4, 10))))
     limit = max(1, reading.now + rng.choice((-1, 1)) * gap)
-    limit += limit == reading.now
+    if limit == reading.now:
+        limit += 1
     more, bound = rng.random() < 0.5, f"{limit} {said_unit}".strip()
     if own and "{x}" not in own:
         comparison = own.split("|")[0 if more else 1]
@@ -111,7 +116,7 @@ def _clause(rng: Random, reading: Reading, shape: str = "") -> tuple[str, bool, 
         clause = clause.format(q=_the(reading.room), x=bound)
         clause = f"{_one(rng, IFS)} {clause}" if shape else clause
     sign = ">" if reading.now > limit else "<"
-    return clause, (reading.now > limit) == more, f"{reading.now} {sign} {limit}"  # fmt: skip
+    return clause, (reading.now > limit) == more, f"{reading.now} {sign} {limit}"
 
 
 GENERATORS = [(verdicts, 30), (conditionals, 20)]

@@ -104,7 +104,6 @@ class Model(nn.Module):
         self.blocks = nn.ModuleList(
             Block(weights, index, config) for index in range(config["num_hidden_layers"])
         )
-        self.held = 0
         self.eps = config["rms_norm_eps"]
         half = config["hidden_size"] // config["num_attention_heads"] // 2
         _keep(
@@ -117,7 +116,7 @@ class Model(nn.Module):
         )
 
     def loss(self, tokens: Tensor, chosen: Tensor, wanted: Tensor) -> Tensor:
-        """Return the mean cross entropy of what is wanted behind the chosen positions."""
+        """Return the mean cross entropy of what is wanted behind the chosen positions; -100 is nothing."""
         return F.cross_entropy(self._logits(tokens, chosen), wanted)
 
     def drift(self, tokens: Tensor, chosen: Tensor) -> Tensor:
@@ -135,8 +134,6 @@ class Model(nn.Module):
         x = torch.where(
             (place >= 0)[..., None], own @ self.rows.to(HALF), F.embedding(tokens, self.embedding)
         )
-        if self.held:
-            x = x.detach()  # Nothing below the first block that learns is asked for a gradient.
         length = tokens.shape[1]
         angles = torch.arange(length, device=tokens.device)[:, None] * self.frequencies[None]
         cos, sin = angles.cos().to(HALF), angles.sin().to(HALF)
@@ -145,12 +142,6 @@ class Model(nn.Module):
         h = F.rms_norm(x.flatten(0, 1).index_select(0, chosen), (x.shape[-1],), self.norm, self.eps)
         logits = F.linear(h, self.embedding)
         return logits.index_copy(1, self.ids, F.linear(h, self.rows.to(HALF))).float()
-
-    def hold(self, count: int) -> None:
-        """Leave the first blocks as they are, which saves their part of the backward pass."""
-        self.held = count
-        for block in self.blocks[:count]:
-            block.requires_grad_(requires_grad=False)
 
     def _switch(self, *, active: bool) -> None:
         for module in self.modules():

@@ -34,9 +34,7 @@ def main() -> None:
     """Build, train, export, convert, evaluate, write the card."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "dualmode")
-    parser.add_argument(
-        "--tokens", type=int, help="How many to train on; by what there is to do it."
-    )
+    parser.add_argument("--tokens", type=int, help="How many to train on, to try it with few.")
     parser.add_argument("--card", action="store_true", help="Only measure and write the card.")
     arguments = parser.parse_args()
     folder: Path = arguments.folder

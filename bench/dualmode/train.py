@@ -245,18 +245,17 @@ def main() -> None:
     model = Model(arguments.model, {int(number): pieces for number, pieces in control.items()})
     if arguments.begin is not None:
         model.load_state_dict(earlier(arguments.begin), strict=False)
-    model.hold(arguments.hold)
     model.to(DEVICE)
-    recorded = DEVICE.type == "cuda" and not arguments.plain
-    lengths = FINE_LENGTHS if arguments.plain or recorded else LENGTHS
-    _prepare(model, compiled=lengths is LENGTHS)
+    on_gpu = DEVICE.type == "cuda"
+    recorded, compiled = (not arguments.plain and on_gpu, not arguments.plain and not on_gpu)
+    _prepare(model, recorded=recorded, compiled=compiled)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=torch.tensor(PEAK_RATE, device=DEVICE), weight_decay=0.0, fused=True,
         capturable=recorded,
     )  # fmt: skip
     learner = Learner(model, optimizer, recorded=recorded)
     size, count = arguments.batch, arguments.tokens // arguments.batch
-    order = batches(data, 2, lengths, size, count)
+    order = batches(data, 2, LENGTHS if compiled else FINE_LENGTHS, size, count)
     first, spent = _resume(arguments.out, model, optimizer)
     print(f"{count} steps of {size} tokens, from {first}", flush=True)
     begun = saved = time.monotonic()
@@ -303,13 +302,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rate", type=float, default=PEAK_RATE, help="The highest learning rate.")
     parser.add_argument("--batch", type=int, default=BATCH_TOKENS, help="Tokens a step.")
-    parser.add_argument("--hold", type=int, default=0, help="Leave so many first blocks alone.")
     parser.add_argument("--plain", action="store_true", help="Neither compile nor record.")
     return parser.parse_args()
 
 
-def _prepare(model: Model, *, compiled: bool) -> None:
-    if DEVICE.type == "cuda":
+def _prepare(model: Model, *, recorded: bool, compiled: bool) -> None:
+    if recorded:
         # cuDNN's attention makes a plan for each shape, which can't be recorded.
         torch.backends.cuda.enable_cudnn_sdp(False)
         torch.cuda.set_stream(torch.cuda.Stream())
