@@ -1,5 +1,6 @@
 """A disk of a few megabytes that a test can fill up, set read-only, and empty again."""
 
+import errno
 import os
 import subprocess
 from contextlib import contextmanager
@@ -26,13 +27,15 @@ class Disk:
         """Take all room but some."""
         space = os.statvfs(self.folder)
         room = space.f_bavail * space.f_frsize - leave_bytes
-        with (self.folder / "ballast").open("wb") as file:
+        # Unbuffered: a buffer that the disk refused would be written again, and fail, on closing.
+        with (self.folder / "ballast").open("wb", buffering=0) as file:
             try:
                 while room > 0:
                     room -= file.write(bytes(min(room, 1 << 16)))
-                    file.flush()
-            except OSError:
-                pass
+            except OSError as error:
+                # The daemon beside it may take the last of the room first.
+                if error.errno != errno.ENOSPC:
+                    raise
 
     def empty(self):
         """Give the room back."""
