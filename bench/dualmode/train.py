@@ -98,7 +98,7 @@ def _grouped(
 
 
 def tensors(
-    data: Any, length: int, examples: list[int], *, filled: bool = False
+    data: Any, length: int, examples: list[int], *, filled: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return tokens, the positions behind which something is learned, and what it is.
 
@@ -136,9 +136,7 @@ def prose(data: Any, step: int, size: int) -> tuple[Tensor, Tensor]:
 class Learner:
     """Takes steps of two sorts: towards what is to be learned, and back to what is to stay."""
 
-    def __init__(
-        self, model: Model, optimizer: torch.optim.Optimizer, *, recorded: bool = False
-    ) -> None:
+    def __init__(self, model: Model, optimizer: torch.optim.Optimizer, *, recorded: bool) -> None:
         self._model, self._optimizer = model, optimizer
         self.learn = Recorded(self._learn) if recorded else self._learn
         self.stay = Recorded(self._stay) if recorded else self._stay
