@@ -17,6 +17,7 @@ class Proxy:
         self.port = self._listener.getsockname()[1]
         self._pairs = []
         self._swallowed = set()
+        self._unheard = set()
         self._lock = threading.Lock()
         self.bytes_per_s = None
         self.accepted = threading.Semaphore(0)
@@ -34,6 +35,11 @@ class Proxy:
         """Say nothing more on the connections there are, and keep them open."""
         with self._lock:
             self._swallowed.update(self._pairs)
+
+    def deafen(self):
+        """Let the broker hear nothing more on the connections there are; it is still heard."""
+        with self._lock:
+            self._unheard.update(near for near, _ in self._pairs)
 
     def close(self):
         self._listener.close()
@@ -69,7 +75,7 @@ class Proxy:
         data = source.recv(4096 if self.bytes_per_s is None else 512)
         if not data:
             raise EOFError
-        if pair in self._swallowed:
+        if pair in self._swallowed or source in self._unheard:
             return
         if self.bytes_per_s is not None:
             time.sleep(len(data) / self.bytes_per_s)

@@ -1,10 +1,12 @@
 """Killed at any named moment, the daemon answers after its next start: once, or the same twice."""
 
+import os
 import signal
 import uuid
 from pathlib import Path
 
 import pytest
+from exchange import nothing_more, wait_in_log
 
 from worker.crash_points import CrashPoint
 
@@ -71,3 +73,22 @@ def test_its_session_has_the_turn_once(moment, survived):
     wire, *_ = survived(moment, session="s")
     # Two words asked, two answered, and the one that is new; a turn kept twice would make nine.
     assert wire.ask({"prompt": "again", "session": "s"})["usage"]["prompt_tokens"] == 5
+
+
+def test_what_the_broker_sends_again_behind_the_answer_is_answered_once(
+    daemon_of, own_mosquitto, wire_of
+):
+    """It was accepted and not acknowledged, and its broker is slower than its next life."""
+    program = (ARMED, CrashPoint.ACCEPTED.value, "1")
+    daemon = daemon_of(program=program, port=own_mosquitto.port).start()
+    wire = wire_of(daemon)
+    request_id = uuid.uuid4().hex
+    wire.send({"id": request_id, "prompt": "hello there"})
+    assert daemon.process.wait(20) == -signal.SIGKILL
+    daemon.program = ("-m", "worker.cli")
+    os.kill(own_mosquitto.process.pid, signal.SIGSTOP)
+    daemon.start(wait=False)
+    wait_in_log(daemon, '"answered"', request_id)
+    os.kill(own_mosquitto.process.pid, signal.SIGCONT)
+    assert wire.reply(request_id)["content"] == "hello there"
+    nothing_more(wire)

@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from exchange import wait_in_log
 from proxy import Proxy
 from rig import Daemon, Wire
 
@@ -11,14 +12,14 @@ STUB = '[model]\nname = "stub"\n'
 
 @pytest.fixture
 def proxied(tmp_path, mosquitto, wire_of):
-    """A daemon that reaches its broker through a proxy, and a client that reaches it directly."""
+    """A proxy, a client that reaches the broker directly, and a daemon that does so through it."""
     proxy = Proxy(mosquitto.port)
     daemon = Daemon(tmp_path, proxy.port, config=STUB)
     toml = daemon.folder / "thinkq.toml"
     toml.write_text(toml.read_text().replace("[broker]\n", "[broker]\nkeepalive_s = 1\n"))
     daemon.start()
     daemon.port = mosquitto.port
-    yield proxy, wire_of(daemon)
+    yield proxy, wire_of(daemon), daemon
     proxy.bytes_per_s = None
     daemon.stop()
     proxy.close()
@@ -39,7 +40,7 @@ def asked(wire, prompt, **fields):
 
 
 def test_a_connection_cut_in_mid_answer_costs_no_reply(proxied):
-    proxy, wire = proxied
+    proxy, wire, _ = proxied
     request_id = asked(wire, "stub: tokens=30 delay_ms=20", stream=True)
     wire.wait(lambda message: message.topic.endswith("/answer"))
     proxy.cut()
@@ -49,7 +50,7 @@ def test_a_connection_cut_in_mid_answer_costs_no_reply(proxied):
 
 
 def test_a_connection_that_is_cut_again_and_again_loses_no_request(proxied):
-    proxy, wire = proxied
+    proxy, wire, _ = proxied
     sent = []
     for number in range(30):
         sent.append(asked(wire, f"number {number}"))
@@ -59,8 +60,17 @@ def test_a_connection_that_is_cut_again_and_again_loses_no_request(proxied):
         assert wire.reply(request_id)["status"] == "ok"
 
 
+def test_a_request_whose_acknowledgement_was_lost_is_answered_once(proxied):
+    proxy, wire, daemon = proxied
+    proxy.deafen()
+    request_id = asked(wire, "hello there")
+    wait_in_log(daemon, '"answered"', request_id)
+    proxy.cut()
+    assert [reply["content"] for reply in finals(wire, request_id)] == ["hello there"]
+
+
 def test_a_connection_that_goes_silent_is_found_out_and_made_again(proxied):
-    proxy, wire = proxied
+    proxy, wire, _ = proxied
     while proxy.accepted.acquire(blocking=False):
         pass
     proxy.swallow()
@@ -70,7 +80,7 @@ def test_a_connection_that_goes_silent_is_found_out_and_made_again(proxied):
 
 
 def test_over_a_slow_link_the_stream_gives_way_and_the_final_reply_is_whole(proxied):
-    proxy, wire = proxied
+    proxy, wire, _ = proxied
     proxy.bytes_per_s = 10_000
     request_id = asked(wire, "stub: tokens=1500 delay_ms=2", stream=True)
     reply = wire.reply(request_id)
@@ -80,7 +90,7 @@ def test_over_a_slow_link_the_stream_gives_way_and_the_final_reply_is_whole(prox
 
 
 def test_a_stream_that_nobody_listens_to_leaves_the_reply_alone(proxied):
-    _, wire = proxied
+    _, wire, _ = proxied
     alone = Wire(wire.port, wire.root, "alone").listen(f"{wire.root}/reply/alone")
     reply = alone.ask({"prompt": "stub: tokens=2000", "mode": "no_think", "stream": True})
     assert len(reply["content"].split()) == 2000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import structlog
@@ -55,6 +56,7 @@ class Delivery:
         self._journal = journal
         self.show_reasoning = show_reasoning
         self._tasks: set[asyncio.Task[None]] = set()
+        self._on_their_way: Counter[tuple[str, bytes, ReplyRoute]] = Counter()
 
     def reply(self, client: str, key: bytes, reply: Reply, routes: Sequence[ReplyRoute]) -> None:
         """Publish a recorded final reply on each of its routes, until the broker has it.
@@ -63,7 +65,14 @@ class Delivery:
         """
         if not self.show_reasoning and reply.reasoning is not UNSET:
             reply = replace(reply, reasoning=UNSET)
-        self._in_background(self._deliver(client, key, reply, routes))
+        names = [(client, key, route) for route in routes]
+        self._on_their_way.update(names)
+        delivery = self._in_background(self._deliver(client, key, reply, routes))
+        delivery.add_done_callback(lambda _: self._arrived(names))
+
+    def is_on_its_way(self, client: str, key: bytes, route: ReplyRoute) -> bool:
+        """Tell whether a request's final reply goes to a route, and may not have arrived yet."""
+        return (client, key, route) in self._on_their_way
 
     async def refuse(self, error: ThinkqError, request_id: str, route: ReplyRoute) -> None:
         """Publish an error for something that was never accepted and has no record."""
@@ -150,6 +159,12 @@ class Delivery:
         self.dead_letter(client, error, request_id=reply.id, history=[why])
         await self._until_published(told, routes)
         await self._journal.delivered(client, key, routes)
+
+    def _arrived(self, names: Sequence[tuple[str, bytes, ReplyRoute]]) -> None:
+        self._on_their_way.subtract(names)
+        for name in names:
+            if not self._on_their_way[name]:
+                del self._on_their_way[name]
 
     def _in_background(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

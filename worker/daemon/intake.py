@@ -168,6 +168,9 @@ class Intake:
             request = codec.decode_request(
                 incoming, topics=self._topics, limits=self._limits, reply_allow=self._reply_allow
             )
+            # Before anything is waited for: the reply may arrive meanwhile.
+            if incoming.duplicate and self._is_under_way(request):
+                return
             if not handed_on and await self._is_handed_on(incoming, request):
                 return
             async with self._turn_of(request):
@@ -181,6 +184,18 @@ class Intake:
             _log.exception("request_failed", client=client)
             fault = EngineFailed("the worker is at fault; its log says how")
             await self._refuse(incoming, client, fault, request)
+
+    def _is_under_way(self, request: Request) -> bool:
+        """Tell whether what comes again, as its acknowledgement was lost, will have its reply.
+
+        That goes out on this connection, or once more on it, so behind what asked for it.
+        """
+        client, key, route = request.client, request.key, request.reply_to
+        job = self._jobs.find(client, key)
+        # Not its revision, which is found under its key too.
+        if job is not None and job.request.key == key and route in job.routes:
+            return True
+        return self._delivery.is_on_its_way(client, key, route)
 
     async def _is_handed_on(self, incoming: Incoming, request: Request) -> bool:
         """Give a request to the worker that holds it, or that has less to do."""
