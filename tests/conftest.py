@@ -3,7 +3,15 @@
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 from rig import Daemon, Mosquitto, Wire
+
+# A run says the same each time, however busy the machine is; `--hypothesis-profile=default` draws
+# other examples, and what is fuzzed at length is in bench/.
+settings.register_profile(
+    "thinkq", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("thinkq")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ with a single row and short queues. Sharing them is a test as well: whatever is 
 import uuid
 
 import pytest
-from exchange import STUB, begin, cancel, errors_logged_by, final_of
+from exchange import STUB, answer, begin, cancel, errors_logged_by, final_of
 from rig import Daemon
 
 PRESETS = '[thinking.client_presets]\nhasty = "quick"\ncareful = "thorough"\n'
@@ -72,3 +72,5 @@ def release(client_of, narrow_daemon):
 
     yield now
     now()
+    # What a test leaves waiting would take the next one's room; batch work comes after all of it.
+    answer(blocker, {"prompt": "the last one", "lane": "batch"})

@@ -413,7 +413,7 @@ def _(world, topic):
     hear(everything, lambda message: b"barrier" in message.payload)
     return [
         message.topic
-        for message in everything.heard
+        for message in list(everything.heard)  # what runs goes on being heard
         if b"forged" in message.payload
         and not message.topic.startswith(("thinkq/request/stranger", "thinkq/reply/stranger/"))
         and message.topic != "thinkq/reply/stranger"
@@ -503,7 +503,7 @@ def _(world, topic):
     hear(everything, lambda message: b"barrier" in message.payload)
     return [
         message.topic
-        for message in everything.heard
+        for message in list(everything.heard)  # what runs goes on being heard
         if marked.encode() in message.payload
         and not message.topic.startswith(("thinkq/control/stranger", "thinkq/reply/stranger"))
     ]

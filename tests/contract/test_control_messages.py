@@ -44,7 +44,7 @@ def test_a_cancelled_request_that_had_begun_keeps_what_it_said(client):
 
 
 def test_a_request_cancelled_in_its_thought_ends_with_an_error(client):
-    request_id = send(client, "stub: tokens=9 delay_ms=400", stream=True, mode="think")
+    request_id = send(client, "stub: tokens=9 delay_ms=1000", stream=True, mode="think")
     hear(client, lambda message: message.topic.endswith(f"{request_id}/reasoning"))
     cancel(client, request_id)
     assert Heard(client, request_id).final["error"]["code"] == "cancelled"

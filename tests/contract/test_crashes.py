@@ -22,12 +22,14 @@ from exchange import (
 from rig import Wire
 
 ONE_ROW = f"{STUB}[engine]\nmax_rows = 1\n"
+OF_THREE_SECONDS = "stub: tokens=50 delay_ms=60"
+"""Longer than it takes to send a few requests and to kill whoever runs it."""
 
 
 def test_what_waited_and_ran_when_the_daemon_was_killed_is_answered_once(daemon_of, client_of):
     daemon = daemon_of(config=ONE_ROW).start()
     client = client_of(daemon)
-    running = begin(client, OF_A_SECOND)
+    running = begin(client, OF_THREE_SECONDS)
     asked = [running, *(send(client, f"number {number}") for number in range(5))]
     daemon.stop(signal.SIGKILL)
     assert not [message for message in client.heard if message.topic == client.reply_topic]
@@ -55,13 +57,14 @@ def test_a_burst_that_the_daemon_is_killed_in_is_answered_whole(daemon_of, clien
 def test_a_killed_daemon_keeps_its_clients_in_their_lanes(daemon_of, client_of):
     daemon = daemon_of(config=ONE_ROW).start()
     client = client_of(daemon)
-    running = begin(client, OF_A_SECOND, lane="interactive")
+    running = begin(client, lane="interactive")
     batch = send(client, "last", lane="batch")
     interactive = send(client, "first", lane="interactive")
     hear(client, lambda m: m.topic.endswith(f"{running}/answer"))
     daemon.stop(signal.SIGKILL)
     client.heard.clear()
     daemon.start()
+    cancel(client, running)
     finals = [client.wait(lambda m: m.topic == client.reply_topic).json["id"] for _ in range(3)]
     assert finals.index(interactive) < finals.index(batch)
 
@@ -135,7 +138,7 @@ def test_an_answer_that_ends_while_the_broker_is_away_is_delivered_once(own_mosq
 def test_a_request_accepted_before_both_were_killed_is_answered(own_mosquitto, daemon_of):
     daemon = daemon_of(port=own_mosquitto.port).start()
     before = Wire(daemon.port, daemon.root, "me").listen(f"{daemon.root}/reply/me/#")
-    request_id = begin(before, OF_A_SECOND)
+    request_id = begin(before, OF_THREE_SECONDS)
     daemon.stop(signal.SIGKILL)
     own_mosquitto.stop(signal.SIGKILL)
     before.close()

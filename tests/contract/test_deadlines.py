@@ -18,6 +18,8 @@ from exchange import (
 from rig import Daemon
 
 SOON_MS = 300
+AFTER_A_WORD_MS = 3_000
+"""Nobody is so slow that nothing has been said by then."""
 
 
 def test_a_deadline_that_passes_in_the_queue_is_an_error(narrow_client, release):
@@ -27,15 +29,15 @@ def test_a_deadline_that_passes_in_the_queue_is_an_error(narrow_client, release)
 
 
 def test_a_deadline_that_passes_while_answering_keeps_what_was_said(client):
-    request_id = send(client, ENDLESS, stream=True, mode="no_think", deadline_ms=SOON_MS)
+    request_id = send(client, ENDLESS, stream=True, mode="no_think", deadline_ms=AFTER_A_WORD_MS)
     heard = Heard(client, request_id)
     assert (heard.final["status"], heard.final["finish_reason"]) == ("ok", "deadline")
     assert heard.text("answer") == heard.final["content"] != ""
 
 
 def test_a_deadline_in_the_middle_of_a_long_step_keeps_what_was_said(client):
-    order = "stub: tokens=9 delay_ms=1500"
-    request_id = send(client, order, stream=True, mode="no_think", deadline_ms=2300)
+    order = "stub: tokens=9 delay_ms=3000"
+    request_id = send(client, order, stream=True, mode="no_think", deadline_ms=5000)
     heard = Heard(client, request_id)
     assert (heard.final["status"], heard.final["finish_reason"]) == ("ok", "deadline")
     assert heard.text("answer") == heard.final["content"] == "w0 "
@@ -50,7 +52,7 @@ def test_a_deadline_that_passes_before_the_answer_is_an_error(client):
 
 
 def test_the_messages_expiry_is_a_deadline(client):
-    client.send({"prompt": ENDLESS, "mode": "no_think"}, MessageExpiryInterval=1)
+    client.send({"prompt": ENDLESS, "mode": "no_think"}, MessageExpiryInterval=3)
     assert body_of(client.wait(is_final))["finish_reason"] == "deadline"
 
 
@@ -61,7 +63,7 @@ def test_the_messages_expiry_counts_in_the_queue(narrow_client, release):
 
 
 def test_the_nearer_of_deadline_and_expiry_counts(client):
-    body = {"prompt": ENDLESS, "mode": "no_think", "deadline_ms": SOON_MS}
+    body = {"prompt": ENDLESS, "mode": "no_think", "deadline_ms": AFTER_A_WORD_MS}
     client.send(body, MessageExpiryInterval=3600)
     assert body_of(client.wait(is_final))["finish_reason"] == "deadline"
 
@@ -83,7 +85,7 @@ def test_a_deadline_in_thinking_mode_shortens_no_answer(client):
 
 
 # What depends on measured speeds: a daemon whose engine was seen to read 80 tokens a second and to
-# write 20.
+# write 5. So slow, the way through the daemon and what the machine does beside it count for little.
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,7 @@ def slow_daemon(tmp_path_factory, mosquitto):
 def slow_client(client_of, slow_daemon):
     """A client of it."""
     client = client_of(slow_daemon)
-    answer(client, "stub: tokens=5 delay_ms=50 prefill_ms=250 " + "x " * 16)
+    answer(client, "stub: tokens=5 delay_ms=200 prefill_ms=250 " + "x " * 16)
     return client
 
 
@@ -122,18 +124,18 @@ def test_a_deadline_that_the_measured_speed_can_make_is_taken(slow_client):
 
 
 def test_a_deadline_that_leaves_no_time_for_a_thought_decides_the_mode(slow_client):
-    reply = answer(slow_client, {"prompt": "/think hello there", "deadline_ms": 1500})
+    reply = answer(slow_client, {"prompt": "/think hello there", "deadline_ms": 5000})
     assert (reply["mode"], reply["route"]["decided_by"]) == ("no_think", "deadline")
 
 
 def test_a_deadline_shortens_a_thought_that_was_asked_for_and_never_leaves_it_out(slow_client):
-    body = {"prompt": "hello there", "mode": "think", "deadline_ms": 1200}
+    body = {"prompt": "hello there", "mode": "think", "deadline_ms": 5000}
     reply = answer(slow_client, body)
     assert (reply["mode"], reply["reasoning"]) == ("think", "Let ")
 
 
 def test_an_answer_that_is_too_long_for_its_deadline_is_shortened(slow_client):
-    body = {"prompt": "stub: tokens=500 delay_ms=50", "mode": "no_think", "deadline_ms": 2000}
+    body = {"prompt": "stub: tokens=500 delay_ms=50", "mode": "no_think", "deadline_ms": 5000}
     reply = answer(slow_client, body)
     assert reply["finish_reason"] == "deadline"
     assert "w0 " in reply["content"]

@@ -76,6 +76,16 @@ def until(client, worker, status):
     client.wait(lambda message: message.topic == topic and message.json["status"] == status)
 
 
+def until_noted_by(client, *workers):
+    """Wait until these have heard what the broker has said so far of the one that is away.
+
+    The broker deals out in turn, so each gets one; that of who is away waits for it.
+    """
+    for _ in range(len(workers) + 1):
+        send(client, "who is there?")
+    assert {client.wait(is_final).json["worker"] for _ in workers} == set(workers)
+
+
 def claim_of(client, name):
     """Wait until a request or session is claimed and say by whom."""
     return hear(client, lambda message: message.topic.endswith(f"/claim/{name}")).json["worker"]
@@ -102,7 +112,7 @@ def test_a_claim_holds_nothing_of_what_was_said(chat):
 
 
 def test_a_session_goes_on_elsewhere_when_its_worker_stays_away(group_of, client_of):
-    trio = group_of(2.0)
+    trio = group_of(4.0)
     for daemon in trio.values():
         daemon.start()
     chat = chat_with(client_of, trio)
@@ -111,7 +121,8 @@ def test_a_session_goes_on_elsewhere_when_its_worker_stays_away(group_of, client
     until(chat, holder, "offline")
     # Until then its worker may come back; what is sent waits for it there.
     waiting = send(chat, "turn 1", session="talk")
-    time.sleep(2.2)  # how long it may be away is what this is about
+    until_noted_by(chat, *(worker for worker in WORKERS if worker != holder))
+    time.sleep(4.2)  # how long it may be away is what this is about
     reply = answer(chat, {"prompt": "turn 2", "session": "talk"})
     assert reply["worker"] != holder
     trio[holder].start()
@@ -143,7 +154,7 @@ def test_an_answer_that_never_went_out_is_dropped_when_another_has_answered(grou
     asked = send(chat, "hello", id="once")
     assert left.process.wait(20) == -signal.SIGKILL
     right.start()
-    until(chat, "right", "online")
+    until_noted_by(chat, "right")
     time.sleep(1.2)  # how long it may be away is what this is about
     # One of two: the broker puts the other into the queue of who is away.
     for _ in range(2):

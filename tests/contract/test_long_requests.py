@@ -20,6 +20,8 @@ DOCUMENT = "\n\n".join(f"p{number} " + "word " * 60 for number in range(30))
 LONG = {"context": {"manual": DOCUMENT}, "long": "summarize", "stream": True}
 SLOWLY = "stub: tokens=10 delay_ms=10"
 """A question for which each part takes a while to be read."""
+UNTIL_CANCELLED = "stub: tokens=1000 delay_ms=10"
+"""One for which the first part takes as long as anybody needs to cancel it."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ def test_its_progress_tells_part_by_part_and_only_the_answer_is_streamed(client)
 
 
 def test_it_can_be_cancelled_between_its_parts(client):
-    request_id = send(client, SLOWLY, **LONG)
+    request_id = send(client, UNTIL_CANCELLED, **LONG)
     reading(client, request_id)
     cancel(client, request_id)
     assert Heard(client, request_id).final["error"]["code"] == "cancelled"
@@ -91,10 +93,11 @@ def test_it_goes_on_after_its_engine_died(client, daemon):
 
 
 def test_an_interactive_request_need_not_wait_for_its_parts(client):
-    long = send(client, SLOWLY, mode="no_think", lane="batch", **LONG)
+    order = "stub: tokens=10 delay_ms=40"
+    long = send(client, order, mode="no_think", lane="batch", **LONG)
     reading(client, long)
     quick = begin(client, "stub: tokens=3", lane="interactive")
-    heard = [m.json["id"] for m in client.heard if m.topic == client.reply_topic]
+    heard = [m.json["id"] for m in list(client.heard) if m.topic == client.reply_topic]
     assert long not in heard
     assert Heard(client, quick).final["status"] == "ok"
     assert Heard(client, long).final["status"] == "ok"

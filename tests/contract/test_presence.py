@@ -12,6 +12,7 @@ from exchange import (
     answer,
     begin,
     body_of,
+    cancel,
     final_of,
     hear,
     new_id,
@@ -140,7 +141,9 @@ def test_what_outlasts_the_grace_is_handed_back_and_answered_after_the_next_star
 ):
     daemon = daemon_of(config=f"{STUB}[shutdown]\ngrace_s = 0.1\n").start()
     client, request_id = client_of(daemon), new_id()
-    client.send({"id": request_id, "prompt": OF_A_SECOND, "mode": "no_think", "stream": True})
+    # Longer than it takes anybody to give the signal.
+    order = "stub: tokens=50 delay_ms=60"
+    client.send({"id": request_id, "prompt": order, "mode": "no_think", "stream": True})
     hear(client, lambda message: message.topic.endswith("/answer"))
     assert daemon.stop() == 0
     assert not [message for message in client.heard if message.topic == client.reply_topic]
@@ -150,7 +153,7 @@ def test_what_outlasts_the_grace_is_handed_back_and_answered_after_the_next_star
 
 def test_a_draining_worker_refuses_new_requests(daemon, watcher, client_of):
     client = client_of(daemon)
-    begin(client, OF_A_SECOND)
+    begin(client, ENDLESS)
     daemon.process.send_signal(signal.SIGTERM)
     statuses(watcher, "draining")
     error = refusal(client, {"prompt": "hello there"})
@@ -160,10 +163,11 @@ def test_a_draining_worker_refuses_new_requests(daemon, watcher, client_of):
 
 def test_a_refused_request_may_be_sent_again_after_the_restart(daemon, watcher, client_of):
     client, body = client_of(daemon), {"id": new_id(), "prompt": "hello there"}
-    begin(client, OF_A_SECOND)
+    running = begin(client, ENDLESS)
     daemon.process.send_signal(signal.SIGTERM)
     statuses(watcher, "draining")
     refusal(client, body)
+    cancel(client, running)
     daemon.process.wait(30)
     daemon.start()
     assert answer(client, body)["content"] == "hello there"

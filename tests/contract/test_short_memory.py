@@ -1,10 +1,9 @@
 """When memory is short requests wait in their lanes, and none is lost, refused or overtaken."""
 
 import pytest
-from exchange import OF_A_SECOND, STUB, Heard, begin, hear, send
+from exchange import OF_A_SECOND, STUB, Heard, begin, cancel, hear, send
 from test_parking import order
 
-SLOW = "stub: tokens=60 delay_ms=20"
 BULKY = "stub: bulky tokens=3"
 
 
@@ -21,19 +20,22 @@ def test_a_request_that_finds_no_memory_waits_and_is_answered(client):
 
 
 def test_no_request_of_its_lane_overtakes_it(client):
-    first = begin(client, OF_A_SECOND)
+    first = begin(client)
     bulky = send(client, BULKY, stream=True)
     again = f"{client.reply_topic}/{bulky}/progress"
     hear(client, lambda m: m.topic == again and m.json["seq"] == 1 and m.json["state"] == "queued")
     # Longer than it: both run beside each other in the end.
     small = send(client, "stub: tokens=60")
+    cancel(client, first)
     assert order(client, first, bulky, small) == [first, bulky, small]
 
 
 def test_an_interactive_one_takes_the_memory_of_a_less_urgent_one(client):
-    slow = begin(client, SLOW, lane="batch")
+    slow = begin(client, lane="batch")
     bulky = send(client, BULKY, lane="interactive")
-    assert order(client, bulky, slow) == [bulky, slow]
+    order(client, bulky)
+    cancel(client, slow)
+    assert order(client, slow) == [bulky, slow]
     heard = Heard(client, slow)
     assert "parked" in heard.states()
     assert heard.text("answer") == heard.final["content"]

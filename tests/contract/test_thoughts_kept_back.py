@@ -56,7 +56,8 @@ def test_after_the_signal_no_thought_goes_on_the_wire(daemon, client):
 
 
 def test_a_thought_that_is_under_way_stops_being_told(daemon, client):
-    request_id = send(client, SLOW, mode="think", stream=True)
+    # A second and more from the first word of the thought to its last.
+    request_id = send(client, "stub: tokens=2 delay_ms=1000", mode="think", stream=True)
     hear(client, lambda message: message.topic.endswith(f"{request_id}/reasoning"))
     publish_reasoning(daemon, wanted=False)
     heard = Heard(client, request_id)

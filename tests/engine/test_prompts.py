@@ -211,7 +211,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_no_text_in_any_place_adds_takes_or_moves_a_control_token(data, qwen, qwen_writer):
     pieces = st.sampled_from(PIECES) | st.sampled_from(spellings(qwen)) | st.text(max_size=3)
@@ -225,7 +225,7 @@ def test_no_text_in_any_place_adds_takes_or_moves_a_control_token(data, qwen, qw
     assert written(text) == written("word")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(text=st.text(alphabet="{%}# x'\"|_.()", max_size=30))
 def test_the_language_of_templates_is_text_in_a_request(text, qwen, qwen_writer):
     for attack in (text, f"{{{{ {text} }}}}", f"{{% {text} %}}", f"{{# {text} #}}"):
@@ -248,7 +248,6 @@ def test_a_vocabulary_with_control_tokens_among_its_words_gives_none_of_them():
     assert backend.decode(tokens[:-1], skip_special_tokens=False).replace(" ", "") == "a</s>bX"
 
 
-@settings(deadline=None)
 @given(
     text=st.lists(
         st.sampled_from(["<|im_", "start|>", "<|im_end|>", "</", "think>", "\ue000", "é", " ", "1"])

@@ -81,7 +81,6 @@ class Dummy:
         self._properties = properties
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        self.subscribed = threading.Event()
         self.subscription = b""
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -92,9 +91,9 @@ class Dummy:
         near.sendall(bytes([0x20, 3 + size, 0, 0, size]) + self._properties)
         packet = self._packet(near)
         count = packet.count(b"t/")
-        near.sendall(bytes([0x90, 3 + count]) + packet[:2] + bytes([0]) + bytes([1]) * count)
+        # First: whoever hears that it is subscribed may look at once.
         self.subscription = packet
-        self.subscribed.set()
+        near.sendall(bytes([0x90, 3 + count]) + packet[:2] + bytes([0]) + bytes([1]) * count)
         near.recv(1 << 16)
 
     def _packet(self, near):

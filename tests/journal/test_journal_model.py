@@ -124,4 +124,4 @@ class JournalAndDictionary(RuleBasedStateMachine):
 
 
 TestJournalAndDictionary = JournalAndDictionary.TestCase
-TestJournalAndDictionary.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestJournalAndDictionary.settings = settings(max_examples=25, stateful_step_count=25)

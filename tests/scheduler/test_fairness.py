@@ -49,7 +49,7 @@ def p95(values):
 
 
 @given(st.sampled_from(LANES), st.floats(0.5, 2.0), st.integers(1, 16))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_a_flood_of_a_thousand_delays_nobody_beyond_one_request(lane, seconds, rows):
     quiet = [(5.0 + 4.0 * n, "quiet", lane, seconds, None) for n in range(20)]
     flood = [(0.001 * n, "loud", lane, seconds, None) for n in range(1000)]
@@ -60,14 +60,13 @@ def test_a_flood_of_a_thousand_delays_nobody_beyond_one_request(lane, seconds, r
 
 @given(st.lists(st.tuples(st.floats(0, 60), st.sampled_from("abc"), st.sampled_from(LANES),
                           st.floats(0.1, 5.0), st.none()), min_size=1, max_size=60))  # fmt: skip
-@settings(deadline=None)
 def test_every_request_ends(arrivals):
     _, ended = simulated(arrivals)
     assert len(ended) == len(arrivals)
 
 
 @given(st.integers(1, 4), st.floats(0.2, 2.0))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_batch_work_progresses_however_many_voice_commands_come(rows, seconds):
     # More commands than the rows can take, without an end in sight.
     every = seconds / rows / 1.5
@@ -80,7 +79,6 @@ def test_batch_work_progresses_however_many_voice_commands_come(rows, seconds):
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.sampled_from(LANES), st.floats(0.1, 3.0),
                           st.sampled_from("xyz")), min_size=2, max_size=40))  # fmt: skip
-@settings(deadline=None)
 def test_a_session_is_answered_in_the_order_in_which_it_was_asked(asked):
     arrivals = [(at, "home", lane, seconds, session) for at, lane, seconds, session in asked]
     started, ended = simulated(arrivals)

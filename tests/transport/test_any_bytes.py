@@ -3,7 +3,7 @@
 import json
 
 import msgpack
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.domain.errors import ThinkqError
@@ -15,9 +15,7 @@ from worker.transport.topics import Topics
 
 TOPICS = Topics("thinkq", "w1")
 LIMITS = Limits()
-EXAMPLES = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
-)
+EXAMPLES = settings(max_examples=300)
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
 values = st.recursive(
