@@ -16,7 +16,7 @@ class Broker:
 
     def send(self, *names):
         for name in names:
-            self.window.ack(Incoming(topic=name, payload=b""))
+            self.window.ack(Incoming(topic=name, payload=b"", token=name))
 
 
 @pytest.fixture
@@ -34,6 +34,18 @@ def test_while_memory_is_short_one_comes_in_for_each_that_leaves(broker):
     broker.send("a", "b", "c")
     assert broker.acknowledged == []
     broker.window.open()
+    assert broker.acknowledged == ["a"]
+
+
+def test_one_that_is_answered_is_acknowledged_before_any_other(broker):
+    broker.send("a", "b", "c")
+    broker.window.open("b")
+    assert broker.acknowledged == ["b"]
+
+
+def test_for_one_that_was_acknowledged_before_the_longest_held_comes_in(broker):
+    broker.send("a", "b")
+    broker.window.open("earlier")
     assert broker.acknowledged == ["a"]
 
 

@@ -253,6 +253,7 @@ class Intake:
                 (request.reply_to,),
                 incoming.arrived,
                 size_bytes=len(incoming.payload),
+                token=incoming.token,
                 as_it_came=None if self._group is None else incoming,
             )
 

@@ -76,6 +76,8 @@ class Job:
         self.stage = Stage.WAITING
         self.blame = Blame()
         self.size_bytes = 0
+        # Of its message, which may not be acknowledged yet.
+        self.token: object = None
         self.submitted = False
         self.submit: Submit | None = None
         self.first_row: int | None = None
@@ -108,8 +110,7 @@ class Job:
         self.begun_with: str | None = None
         """The fingerprint of the model whose tokens these are."""
         # What the journal has: so much of what was said in this life, so many tokens.
-        self.kept = 0
-        self.kept_tokens = 0
+        self.kept = self.kept_tokens = 0
         self.unkept = Tail()
         self.begun_kept = False
         self.expiry: asyncio.TimerHandle | None = None

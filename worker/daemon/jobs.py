@@ -85,6 +85,7 @@ class Jobs:
         attempts: int = 0,
         tail: Tail = _NOTHING,
         size_bytes: int = 0,
+        token: object = None,
         as_it_came: Incoming | None = None,
         first_row: int | None = None,
     ) -> None:
@@ -97,6 +98,7 @@ class Jobs:
             attempts: How many engines went down with it before, at one place.
             tail: What it has come to in an earlier life of the worker.
             size_bytes: How much memory it takes, about.
+            token: That of its message, which may not be acknowledged yet.
             as_it_came: The message, if another worker may get it while it waits.
             first_row: The row of the answer that it is a revision of.
 
@@ -104,7 +106,7 @@ class Jobs:
         if self.idle_work is not None:
             self.idle_work.interrupt()
         job = Job(self._live.new_row(), request, tuple(routes), arrived)
-        job.size_bytes = size_bytes
+        job.size_bytes, job.token = size_bytes, token
         restore(job, tail)
         job.blame = Blame(attempts, len(job.generated))
         job.as_it_came = as_it_came

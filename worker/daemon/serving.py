@@ -100,8 +100,8 @@ class Serving:
         """What the engine last said of its memory."""
         self.tokens_produced = 0
         self.stored = Stored()
-        self.on_end: Callable[[], None] = lambda: None
-        """Called when a job has left its row."""
+        self.on_end: Callable[[object], None] = lambda _: None
+        """Called when a job has left its row, with its message's token."""
         self.idle_work: Counterfactuals | None = None
 
     @property
@@ -219,7 +219,7 @@ class Serving:
         self._streams.tails.ended(job)
         self._live.end(job, ending)
         self.start_next()
-        self.on_end()
+        self.on_end(job.token)
         if not self.at_work and self.engines is not None:
             self.engines.rested(self)
 

@@ -7,7 +7,6 @@ have left. Imports nothing of ours but values.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,28 +29,36 @@ class Window:
     ) -> None:
         self._acknowledge = acknowledge
         self._is_short = is_short
-        self._held: deque[Incoming] = deque()
+        self._held: dict[object, Incoming] = {}
 
     def __len__(self) -> int:
         return len(self._held)
 
     def ack(self, incoming: Incoming) -> None:
         """Acknowledge a message, or do so when one that came before has been answered."""
-        self._held.append(incoming)
+        self._held[incoming.token] = incoming
         if not self._is_short():
             self.open_wide()
 
-    def open(self) -> None:
-        """Let one more in, since one has been answered; all, if memory is not short any more."""
+    def open(self, answered: object = None) -> None:
+        """Let one more in, since one has been answered; all, if memory is not short any more.
+
+        Args:
+            answered: The token of its message, which is acknowledged before any other: were it
+                held back still when the connection is lost, it would come again to be answered.
+
+        """
         if not self._is_short():
             self.open_wide()
         elif self._held:
-            self._acknowledge(self._held.popleft())
+            token = answered if answered in self._held else next(iter(self._held))
+            self._acknowledge(self._held.pop(token))
 
     def open_wide(self) -> None:
         """Hold nothing back."""
-        while self._held:
-            self._acknowledge(self._held.popleft())
+        held, self._held = self._held, {}
+        for incoming in held.values():
+            self._acknowledge(incoming)
 
     def forget(self) -> None:
         """Let go of what was held: after a reconnect the broker sends it again."""
