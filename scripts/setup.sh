@@ -109,6 +109,8 @@ apt_install() {
     can_be_root || return 1
     say "Installing from the system's packages: $*"
     install="env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends -qq"
+    # A machine that has just started is often installing its updates.
+    install="$install -o DPkg::Lock::Timeout=120"
     # shellcheck disable=SC2086 # the words of the command
     as_root $install "$@" >/dev/null 2>&1 && return
     # shellcheck disable=SC2086

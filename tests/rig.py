@@ -224,6 +224,8 @@ class Daemon:
         self.root = root or f"t{uuid.uuid4().hex[:12]}"
         self.worker = worker
         self.process = None
+        self.started_at = 0.0
+        """Unix time in seconds; what an earlier life said was said before."""
         self.log = self.folder / "daemon.log"
         (self.folder / "thinkq.toml").write_text(
             f'data_dir = "{self.folder / "data"}"\n'
@@ -233,6 +235,7 @@ class Daemon:
         )
 
     def start(self, *, wait=True):
+        self.started_at = time.time()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
@@ -251,23 +254,16 @@ class Daemon:
         return self
 
     def wait_ready(self):
-        """Return when the card says that a model is loaded by this very process."""
+        """Return when the status says that a model is loaded by this very process."""
         listener = Wire(self.port, self.root, "observer")
         try:
-            listener.listen(f"{self.root}/worker/{self.worker}/#")
-            began = (time.time() - 5) * 1000
+            listener.listen(f"{self.root}/worker/{self.worker}/status")
 
-            def fresh(message):
-                return (
-                    message.topic.endswith("/status")
-                    and message.json["status"] == "online"
-                    and message.json["incarnation"] > began
-                )
+            def is_ready(message):
+                status = message.json
+                return status.get("model") and status["incarnation"] >= int(self.started_at * 1000)
 
-            listener.wait(fresh, START_S)
-            listener.wait(
-                lambda message: message.topic.endswith("/card") and message.json["model"], START_S
-            )
+            listener.wait(is_ready, START_S)
         except BaseException:
             print(self.log.read_text()[-4000:])
             raise

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+from contextlib import closing, suppress
 
 import pytest
 from journal_samples import a_request
@@ -83,6 +84,19 @@ async def test_a_broken_rule_of_the_tables_undoes_only_its_operation(writer):
         await twice
     await asyncio.gather(first, other)
     assert await writer.submit(words) == ["a", "b"]
+
+
+async def test_what_a_command_writes_after_an_operation_has_read_does_not_undo_it(journal, path):
+    def reads_and_writes(connection):
+        connection.execute("SELECT * FROM record").fetchall()
+        with (
+            closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as command,
+            suppress(sqlite3.OperationalError),  # it is the command that has to wait
+        ):
+            command.execute("DELETE FROM event")
+        connection.execute("INSERT INTO erasure (asked_at) VALUES (0)")
+
+    await journal._writer.submit(reads_and_writes)
 
 
 async def test_a_caller_that_was_cancelled_disturbs_nobody(writer):

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,7 @@ def test_it_answers_requests(loaded, wire_of):
 
 def test_it_is_back_after_a_crash_but_not_before_its_throttle_interval(loaded, wire_of):
     launchd, daemon = loaded()
+    daemon.started_at = time.time()
     os.kill(launchd.pid, signal.SIGKILL)
     launchd.wait_for_start(2)
     daemon.wait_ready()

@@ -97,6 +97,8 @@ class Daemon:
         self._stop = asyncio.Event()
         self._why = "started"
         self._tasks: list[asyncio.Task[None]] = []
+        # A command sends it to whoever has the journal, and who has not come to hear it would die.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         self._journal = Journal.open(
             settings.data_dir / FILE_NAME,
             retention_s=settings.journal.retention_s,
@@ -259,6 +261,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
         loop.add_signal_handler(signal.SIGHUP, self._look_again)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         # What comes in from now on is no other life's.
         earlier = self._journal.left_over()
         if self._group is None:

@@ -117,7 +117,9 @@ class Writer:
 
     def _committed(self, operations: Sequence[_Operation]) -> list[_Outcome]:
         try:
-            self._connection.execute("BEGIN")
+            # At once the one that writes: what a command commits beside us after an operation has
+            # read would else be the end of the whole batch at its first change.
+            self._connection.execute("BEGIN IMMEDIATE")
             outcomes = [self._within_savepoint(operation) for operation in operations]
             reach(CrashPoint.COMMITTING)
             self._connection.execute("COMMIT")
