@@ -81,7 +81,7 @@ def test_a_model_that_was_damaged_is_named_and_what_waits_is_answered_when_it_is
 def test_a_killed_daemon_goes_on_with_the_tokens_that_a_real_model_had_made(daemon, wire_of):
     client = wire_of(daemon)
     request_id = begin(client, "tell me a story", max_tokens=300, temperature=1.0)
-    hear(client, lambda m: m.topic.endswith(f"/{request_id}/answer") and m.json["seq"] == 20)
+    hear(client, lambda m: m.topic.endswith(f"/{request_id}/answer") and m.json["seq"] == 8)
     daemon.stop(signal.SIGKILL)
     daemon.start()
     final = body_of(final_of(client, request_id))

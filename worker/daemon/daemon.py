@@ -328,6 +328,8 @@ class Daemon:
             # our next start.
             await self._connection.unsubscribe(self._topics.request_filters(), timeout_s=_GOODBYE_S)
         if self._group is not None:
+            # What is accepted later than this waits for our next start.
+            await self._intake.settle(_GOODBYE_S)
             await self._group.hand_over(self._jobs, self._journal)
         self._window.open_wide()
         handed_back = await self._jobs.drain(grace_s)

@@ -114,6 +114,10 @@ class Intake:
     async def finish(self, timeout_s: float) -> None:
         """Wait for what is under way: what is refused now must not come back at the next start."""
         self._finishing.set()
+        await self.settle(timeout_s)
+
+    async def settle(self, timeout_s: float) -> None:
+        """Wait until what is at the door now is in, or refused."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout_s)
 

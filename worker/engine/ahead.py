@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 from msgspec import Struct
 
 from worker.domain.errors import ThinkqError
-from worker.engine.caches import can_be_kept
+from worker.engine.caches import SHORTEST_TOKENS, can_be_kept
 from worker.engine.disk import Loaded  # noqa: TC001 - msgspec reads it at run time
 from worker.engine.pipe import Ahead  # noqa: TC001 - msgspec reads it at run time
 
@@ -130,7 +130,9 @@ class ReadingAhead:
         if wish is None:
             return
         self._keep(wish)
-        if wish.caches.how_much(wish.ahead.owner, wish.tokens) < self._done:
+        known = wish.caches.how_much(wish.ahead.owner, wish.tokens)
+        # A beginning that is too short to be kept is soon read once more.
+        if self._done >= SHORTEST_TOKENS and known < self._done:
             # There is no room for it: it would be read from its beginning again and again.
             del self._waiting[wish.ahead.owner, wish.ahead.name]
 
