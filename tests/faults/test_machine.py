@@ -13,6 +13,7 @@ from proxy import Proxy
 
 JUMPING = str(Path(__file__).with_name("jumping_daemon.py"))
 FAULTY = str(Path(__file__).with_name("faulty_daemon.py"))
+HASTY = str(Path(__file__).with_name("hasty_daemon.py"))
 DAY_S = 86_400
 
 
@@ -77,3 +78,8 @@ def test_after_a_fault_of_its_own_it_ends_so_that_it_can_be_started_again(daemon
     daemon = daemon_of(program=(FAULTY,)).start(wait=False)
     assert daemon.process.wait(20) == 1
     assert "a fault of ours" in daemon.log.read_text()
+
+
+def test_a_signal_that_comes_while_it_starts_is_heard_when_it_can_be(daemon_of):
+    daemon = daemon_of(program=(HASTY,)).start()
+    wait_in_log(daemon, "settings_read_again")
