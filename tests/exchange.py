@@ -218,11 +218,17 @@ def add_to_topics(daemon, line):
 def children_of(process_id, *, with_command=False):
     """Return the process ids of a process's children, and what they were started with if wanted."""
     listed = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,command="],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
-    rows = (line.split(maxsplit=2) for line in listed.splitlines())
+    rows = [line.split(maxsplit=3) for line in listed.splitlines()]
+    # One that is dead and not waited for yet is listed still.
     children = [
-        (int(row[0]), row[2]) for row in rows if len(row) == 3 and int(row[1]) == process_id
+        (int(row[0]), row[3])
+        for row in rows
+        if len(row) == 4 and int(row[1]) == process_id and not row[2].startswith("Z")
     ]
     return children if with_command else [pid for pid, _ in children]
 

@@ -50,7 +50,8 @@ def test_what_is_wrong_with_a_lane_is_said_by_the_worker(ask):
 
 
 def test_no_reply_in_time_is_a_failure(ask):
-    done = ask("stub: tokens=100 delay_ms=100", "--timeout", "0.3")
+    # Long enough for the broker to take the request: if it does not, that is what is said.
+    done = ask("stub: tokens=100 delay_ms=100", "--timeout", "3")
     assert done.returncode == 1
     assert "no final reply" in done.stderr
 

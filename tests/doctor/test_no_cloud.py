@@ -1,6 +1,8 @@
 """No cloud, proven: the sockets of a daemon through a whole session, and doctor's word on them."""
 
+import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -11,6 +13,8 @@ from rig import Daemon, Wire
 
 from worker.doctor import sockets
 from worker.doctor.sockets import Peer
+
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="lsof looks in its own way")
 
 
 @pytest.fixture
@@ -57,17 +61,78 @@ def test_from_start_to_end_a_daemon_speaks_to_its_broker_alone(watched, mosquitt
 
 
 def test_a_connection_is_seen_whom_it_is_to():
-    import os
+    program = "import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); "
+    program += "print(flush=True); sys.stdin.read()"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with subprocess.Popen(
+            [sys.executable, "-c", program, str(port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            process.stdout.readline()
+            assert sockets.peers(process.pid) == [Peer("127.0.0.1", port)]
+            process.stdin.close()
 
-    listener = "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); "
-    listener += "print(s.getsockname()[1], flush=True); sys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-c", listener], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        port = int(process.stdout.readline())
-        with socket.create_connection(("127.0.0.1", port)):
-            assert Peer("127.0.0.1", port) in sockets.peers(os.getpid())
-        process.stdin.close()
+
+@pytest.fixture
+def to_itself():
+    """A connection of this process to itself, not taken up: where it listens, and its one end."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as near,
+    ):
+        yield server, near
+
+
+def look_while(monkeypatch, this, then=lambda: None):
+    """Return the peers of this process while something happens to its connections.
+
+    `this` happens between the list of its sockets and the table, `then` before they are listed
+    once more.
+    """
+    listed = sockets._sockets
+
+    def first(pid):
+        monkeypatch.setattr(sockets, "_sockets", second)
+        found = listed(pid)
+        this()
+        return found
+
+    def second(pid):
+        then()
+        return listed(pid)
+
+    monkeypatch.setattr(sockets, "_sockets", first)
+    return sockets.peers(os.getpid())
+
+
+@ON_LINUX
+def test_a_connection_to_itself_is_to_nobody_before_it_is_taken_up(to_itself):
+    server, _ = to_itself
+    assert Peer(*server.getsockname()) not in sockets.peers(os.getpid())
+
+
+@ON_LINUX
+def test_a_connection_to_itself_is_to_nobody_while_it_is_taken_up(to_itself, monkeypatch):
+    server, _ = to_itself
+    where = Peer(*server.getsockname())
+    with contextlib.ExitStack() as ends:
+
+        def take_up():
+            ends.enter_context(server.accept()[0])
+            server.close()
+
+        assert where not in look_while(monkeypatch, take_up)
+
+
+@ON_LINUX
+def test_a_connection_to_itself_is_to_nobody_while_it_ends(to_itself, monkeypatch):
+    server, near = to_itself
+    far, _ = server.accept()
+    where = Peer(*server.getsockname())
+    server.close()
+    assert where not in look_while(monkeypatch, far.close, then=near.close)
 
 
 def test_what_lsof_prints_is_understood():

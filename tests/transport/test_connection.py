@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 from rig import Mosquitto
@@ -250,8 +251,12 @@ async def test_what_was_unacknowledged_when_the_broker_died_is_sent_again(
     sent = [connection.publish(Outgoing(topic=topic, payload=b"%d" % n)) for n in range(50)]
     await asyncio.wait(sent, timeout=0.1)
     assert not any(future.done() for future in sent)
+    # paho sends it all as soon as it has a broker, which may be before anybody else has.
+    is_listened = threading.Event()
+    connection._client.on_pre_connect = lambda *_: is_listened.wait(20)
     restart(own_mosquitto)
     wire = wire_on(own_mosquitto.port, topic)
+    is_listened.set()
     await ear.state(connected=False)
     await acknowledged(asyncio.gather(*sent))
     assert (await asyncio.to_thread(wire.wait)).payload

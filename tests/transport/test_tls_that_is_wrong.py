@@ -3,6 +3,7 @@ the connection comes by itself when it is put right (row 35 of docs/reliability.
 """
 
 import asyncio
+import select
 import shutil
 import socket
 import ssl
@@ -13,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 from deployment import make_certificate
 from exchange import wait_in_log
+from paho.mqtt import client as mqtt
 from rig import Daemon, Mosquitto, free_port
 from structlog.testing import capture_logs
 
@@ -21,8 +23,9 @@ from worker.doctor import broker as doctor
 from worker.doctor.finding import Level
 from worker.settings import Settings
 from worker.transport import retry
-from worker.transport.faults import of_attempt
-from worker.transport.options import TlsOptions
+from worker.transport.faults import of_attempt, of_silence
+from worker.transport.options import BrokerOptions, TlsOptions
+from worker.transport.paho_client import make_client
 
 TLS_HANDSHAKE = 0x16
 """The first byte of whoever speaks TLS (RFC 8446, 5.1); MQTT's CONNECT begins with 0x10."""
@@ -129,13 +132,13 @@ def said(connect):
 
 async def until(condition):
     """Wait for what has no event to wait for: a log, a thread."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.01)
 
 
 async def connects(connection):
-    await asyncio.wait_for(connection.wait_connected(), 10)
+    await asyncio.wait_for(connection.wait_connected(), 20)
 
 
 THEIRS = {
@@ -200,6 +203,24 @@ async def test_a_certificate_of_ours_that_is_not_taken_is_said(case, pki, broker
     assert "broker.tls.cert_file" in words
     coming_with(pki, "worker", tmp_path)
     await connects(connection)
+
+
+def test_a_no_that_comes_before_our_first_word_is_heard(pki, broker, tmp_path, monkeypatch):
+    send = mqtt.Client._sock_send
+
+    def late(client, packet):
+        gone = select.poll()
+        gone.register(client.socket(), 0)  # nothing but that the broker has hung up
+        gone.poll(20_000)
+        return send(client, packet)
+
+    monkeypatch.setattr(mqtt.Client, "_sock_send", late)
+    options = BrokerOptions(port=broker(*wants_one(pki)), tls=coming_with(pki, "expired", tmp_path))
+    client = make_client(options, None)
+    client.connect_async(options.host, options.port)
+    # Without its thread paho writes at once, where with it what is there may be read first.
+    client.reconnect()
+    assert "it has expired" in of_silence(client.take_broken_by(), encrypted=True).reason
 
 
 def coming_with(pki, name, folder):
@@ -289,7 +310,7 @@ async def test_a_port_that_says_nothing_is_not_waited_for_for_ever(listener, sai
     port, heard = listener(None)
     began = asyncio.get_running_loop().time()
     _, words = await said(port, tls=TlsOptions(), connect_timeout_s=0.5)
-    assert asyncio.get_running_loop().time() - began < 3
+    assert asyncio.get_running_loop().time() - began < BrokerOptions().connect_timeout_s
     assert "did not answer in TLS in time" in words
     await until(lambda: len(heard) >= 2)
 
@@ -383,7 +404,9 @@ def examined(port, **tls):
     ],
     ids=["expired", "other name", "wants a certificate", "no TLS"],
 )
-def test_the_doctor_names_the_same_fault_and_cure(lines, words, pki, broker):
+def test_the_doctor_names_the_same_fault_and_cure(lines, words, pki, broker, monkeypatch):
+    # How soon a broker says no is not what is asked here.
+    monkeypatch.setattr(doctor, "_ALERT_S", 20.0)
     found = examined(broker(*lines(pki)), ca_file=pki / "ca.crt")
     assert found.level is Level.PROBLEM
     assert words[0] in found.said

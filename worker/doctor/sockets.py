@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 _PROC = Path("/proc")
-_LISTENS = "0A"
-"""TCP_LISTEN in /proc/net/tcp (include/net/tcp_states.h)."""
-
 _LSOF_S = 10.0
 
 
@@ -65,30 +62,50 @@ def peers(pid: int) -> list[Peer]:
         OSError: They can't be seen.
 
     """
-    ends = of_lsof(_lsof(pid)) if sys.platform == "darwin" else _of_proc(pid)
-    own = {local for local, _ in ends}
+    if sys.platform == "darwin":
+        ends = of_lsof(_lsof(pid))
+        own = {local for local, _ in ends}
+    else:
+        ends, own = _of_proc(pid)
     # What paho wakes its thread with is a connection of the process to itself.
     return sorted(remote for _, remote in ends if remote not in own)
 
 
-def _of_proc(pid: int) -> list[tuple[Peer, Peer]]:
-    inodes = {
+def _of_proc(pid: int) -> tuple[list[tuple[Peer, Peer]], set[Peer]]:
+    """Return both ends of its connections, and every end that is its own."""
+    before = _sockets(pid)
+    rows: list[tuple[int, list[str]]] = []
+    for table, family in (("tcp", 4), ("tcp6", 6), ("udp", 4), ("udp6", 6)):
+        path = _PROC / str(pid) / "net" / table
+        lines = path.read_text().splitlines()[1:] if path.exists() else []
+        rows += [(family, line.split()) for line in lines]
+    after = _sockets(pid)
+    known = before | after
+    found = [
+        (fields[9], _peer(fields[1], family), _peer(fields[2], family))
+        for family, fields in rows
+        if fields[9] in known
+    ]
+    # A connection to itself may be half made: one end waits where it listens, or was taken up
+    # since. Or it ends while the table is read, which has one of its ends then and not the other.
+    own = {local for _, local, _ in found}
+    ends = [
+        (local, remote)
+        for inode, local, remote in found
+        # What only listens, or a UDP socket that was only bound, has no other end.
+        if inode in before and remote.port and (inode in after or remote.host != local.host)
+    ]
+    return ends, own
+
+
+def _sockets(pid: int) -> set[str]:
+    """Return the inodes of the sockets of a process and its children."""
+    return {
         link.removeprefix("socket:[").removesuffix("]")
         for one in _family(pid)
         for link in _open_files(one)
         if link.startswith("socket:[")
     }
-    found = []
-    for table, family in (("tcp", 4), ("tcp6", 6), ("udp", 4), ("udp6", 6)):
-        path = _PROC / str(pid) / "net" / table
-        lines = path.read_text().splitlines()[1:] if path.exists() else []
-        found += [
-            (_peer(fields[1], family), _peer(fields[2], family))
-            for fields in map(str.split, lines)
-            if fields[9] in inodes and fields[3] != _LISTENS
-        ]
-    # A UDP socket that was only bound has no other end.
-    return [(local, remote) for local, remote in found if remote.port]
 
 
 def _family(pid: int) -> list[int]:

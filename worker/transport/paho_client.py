@@ -87,6 +87,18 @@ class GuardedClient(mqtt.Client):
             self._broken_by = error
             raise
 
+    def _sock_send(self, buf: bytes | bytearray) -> int:
+        try:
+            return super()._sock_send(buf)
+        except BlockingIOError:
+            raise
+        except OSError:
+            if self._ssl:
+                # Its no, and its hanging up, may be here before our first word has gone out.
+                with contextlib.suppress(OSError):
+                    self._sock_recv(1)
+            raise
+
     def _handle_publish(self) -> MQTTErrorCode:
         packet = self._in_packet["packet"]
         qos = packet_id = 0
