@@ -68,7 +68,7 @@ class Delivery:
         names = [(client, key, route) for route in routes]
         self._on_their_way.update(names)
         delivery = self._in_background(self._deliver(client, key, reply, routes))
-        delivery.add_done_callback(lambda _: self._arrived(names))
+        delivery.add_done_callback(lambda _: self._at_its_end(names))
 
     def is_on_its_way(self, client: str, key: bytes, route: ReplyRoute) -> bool:
         """Tell whether a request's final reply goes to a route, and may not have arrived yet."""
@@ -160,7 +160,7 @@ class Delivery:
         await self._until_published(told, routes)
         await self._journal.delivered(client, key, routes)
 
-    def _arrived(self, names: Sequence[tuple[str, bytes, ReplyRoute]]) -> None:
+    def _at_its_end(self, names: Sequence[tuple[str, bytes, ReplyRoute]]) -> None:
         self._on_their_way.subtract(names)
         for name in names:
             if not self._on_their_way[name]:

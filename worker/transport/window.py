@@ -35,12 +35,12 @@ class Window:
         return len(self._held)
 
     def ack(self, incoming: Incoming) -> None:
-        """Acknowledge a message, or do so when one that came before has been answered."""
+        """Acknowledge a message, or do so when it or another one has been answered."""
         self._held[incoming.token] = incoming
         if not self._is_short():
             self.open_wide()
 
-    def open(self, answered: object = None) -> None:
+    def open(self, answered: object) -> None:
         """Let one more in, since one has been answered; all, if memory is not short any more.
 
         Args:
